@@ -1,0 +1,55 @@
+#include "common/web/fault.h"
+
+#include "common/base/json_write.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* RFC 6901 section 3: '~' becomes "~0", '/' becomes "~1". A name can be as long as its sender
+ * liked, so it is cut. */
+static struct slice make_pointer(struct arena *arena, const char *prefix, struct slice name)
+{
+    char storage[160];
+    struct buf out = BUF(storage);
+    buf_add_cstr(&out, prefix);
+    for (size_t i = 0; i < name.len && out.len < sizeof storage - 8; i++) {
+        if (name.ptr[i] == '~')
+            buf_add(&out, SLICE("~0"));
+        else if (name.ptr[i] == '/')
+            buf_add(&out, SLICE("~1"));
+        else
+            buf_add_char(&out, name.ptr[i]);
+    }
+    return arena_copy(arena, buf_slice(&out));
+}
+
+void fault_add(struct faults *faults, struct arena *arena, const char *prefix, struct slice name,
+               const char *code, const char *fmt, ...)
+{
+    if (faults->count == FAULTS_MAX)
+        return;
+    char text[200];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args); /* a cut message still helps */
+    va_end(args);
+    struct fault fault = {make_pointer(arena, prefix, name), code,
+                          arena_copy(arena, slice_from_cstr(text))};
+    if (fault.pointer.ptr && fault.message.ptr)
+        faults->items[faults->count++] = fault;
+}
+
+void faults_write(struct buf *out, const struct faults *faults)
+{
+    if (faults->count == 0)
+        return;
+    buf_add(out, SLICE(",\"errors\":["));
+    for (size_t i = 0; i < faults->count; i++) {
+        buf_add(out, i > 0 ? SLICE(",{") : SLICE("{"));
+        json_add_member(out, "pointer", faults->items[i].pointer);
+        json_add_member(out, "code", slice_from_cstr(faults->items[i].code));
+        json_add_member(out, "message", faults->items[i].message);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}

@@ -1,0 +1,41 @@
+#include "common/web/reply.h"
+
+void reply_reset(struct reply *reply)
+{
+    reply->status = 0;
+    reply->content_type = NULL;
+    buf_cut(&reply->headers, 0);
+    buf_cut(&reply->body, 0);
+}
+
+void reply_header(struct reply *reply, const char *name, struct slice value)
+{
+    buf_add_cstr(&reply->headers, name);
+    buf_add(&reply->headers, SLICE(": "));
+    for (size_t i = 0; i < value.len; i++)
+        if ((unsigned char)value.ptr[i] >= 0x20 && value.ptr[i] != 0x7F)
+            buf_add_char(&reply->headers, value.ptr[i]);
+    buf_add(&reply->headers, SLICE("\r\n"));
+}
+
+const char *http_status_title(int status)
+{
+    static const struct {
+        int status;
+        const char *title;
+    } titles[] = {
+        {200, "OK"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {413, "Content Too Large"},
+        {422, "Unprocessable Content"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < COUNT(titles); i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return "Error";
+}

@@ -1,0 +1,71 @@
+#include "common/web/route.h"
+
+/* Whether `path` has the shape of `pattern`; puts the raw segments that stand for braces into
+ * `params`. */
+static bool path_matches(struct slice pattern, struct slice path,
+                         struct slice params[ROUTE_PARAMS_MAX])
+{
+    struct slice want = {0}, have = {0};
+    size_t count = 0;
+    for (;;) {
+        bool more_pattern = slice_cut(&pattern, '/', &want);
+        bool more_path = slice_cut(&path, '/', &have);
+        if (!more_pattern || !more_path)
+            return more_pattern == more_path;
+        if (want.len > 0 && want.ptr[0] == '{') {
+            if (have.len == 0 || count == ROUTE_PARAMS_MAX)
+                return false;
+            params[count++] = have;
+        } else if (!slice_equal(want, have)) {
+            return false;
+        }
+    }
+}
+
+static bool decode_params(struct slice params[ROUTE_PARAMS_MAX], struct arena *arena,
+                          struct err *err)
+{
+    for (size_t i = 0; i < ROUTE_PARAMS_MAX && params[i].ptr; i++)
+        if (!percent_decode(params[i], false, arena, &params[i]))
+            return err_fail(err, &ERR_BAD_REQUEST, "bad percent-encoding in path segment");
+    return true;
+}
+
+static unsigned method_bits(enum http_method method)
+{
+    return 1U << method | (method == HTTP_GET ? 1U << HTTP_HEAD : 0U);
+}
+
+bool route_find(const struct route_table *table, const struct request *req, struct arena *arena,
+                struct route_match *ret, struct err *err)
+{
+    struct route_match found = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        const struct route *row = &table->rows[i];
+        struct slice params[ROUTE_PARAMS_MAX] = {0};
+        if (!path_matches(slice_from_cstr(row->path), req->path, params))
+            continue;
+        found.allowed |= method_bits(row->method);
+        if (found.route || !(method_bits(row->method) & 1U << req->method))
+            continue;
+        found.route = row;
+        for (size_t k = 0; k < ROUTE_PARAMS_MAX; k++)
+            found.params[k] = params[k];
+    }
+    if (!decode_params(found.params, arena, err))
+        return false;
+    *ret = found;
+    return true;
+}
+
+void route_add_allow(struct buf *out, unsigned allowed)
+{
+    const char *between = "";
+    for (int i = 0; i < HTTP_METHOD_COUNT; i++) {
+        if (!(allowed & 1U << i))
+            continue;
+        buf_add_cstr(out, between);
+        buf_add_cstr(out, http_method_name((enum http_method)i));
+        between = ", ";
+    }
+}

@@ -1,0 +1,43 @@
+/* route.h - the route table and how an address finds its row.
+ * Knows no handler: the program says what `struct ctx` is. Pure but for the arena. */
+#ifndef COMMON_WEB_ROUTE_H
+#define COMMON_WEB_ROUTE_H
+
+#include "common/web/request.h"
+
+#define ROUTE_PARAMS_MAX 3
+
+struct ctx; /* the program's own: all that a handler may use */
+typedef bool route_handler(struct ctx *ctx, struct err *err);
+
+struct query_table;
+
+struct route {
+    enum http_method method; /* a GET row answers HEAD too */
+    const char *path; /* "/v1/products/{id}": a part in braces matches one non-empty segment */
+    route_handler *handler;
+    const struct query_table *query; /* NULL: any query parameter is refused */
+    size_t body_limit;               /* bytes; 0: a body is read away and ignored */
+    const char *summary;             /* one line, for people and the API document */
+};
+
+struct route_table {
+    const struct route *rows;
+    size_t count;
+};
+
+struct route_match {
+    const struct route *route;             /* NULL: none */
+    unsigned allowed;                      /* bit per http_method that some row of the path has */
+    struct slice params[ROUTE_PARAMS_MAX]; /* decoded; in the order of the braces */
+};
+
+/* Finds the row for the path and method. Without one, `allowed` tells 404 (0) from 405.
+ * Errors: ERR_BAD_REQUEST when a segment of a matching path is not valid percent-encoded UTF-8. */
+bool route_find(const struct route_table *table, const struct request *req, struct arena *arena,
+                struct route_match *ret, struct err *err) MUST_USE;
+
+/* "GET, HEAD" from the mask of a match. */
+void route_add_allow(struct buf *out, unsigned allowed);
+
+#endif
