@@ -1,0 +1,338 @@
+#include "common/db/db.h"
+
+#include "common/base/number.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The one statement that may SET. Both variables are tracked by RDS Proxy, so it does not pin. Zero
+ * dates and silent truncation stay errors on both servers, and times are UTC. */
+static const struct slice connect_statement =
+    SLICE_INIT("SET sql_mode='ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
+               "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00'");
+
+/* After a failed connect, calls fail at once for this long: a dead database must cost each request
+ * nothing, not a connect timeout. */
+#define CONNECT_PAUSE_MS 250
+#define COLUMNS_MAX      32
+
+struct db {
+    const struct db_driver *driver;
+    const struct world *world;
+    struct db_options options;
+    void *link;
+    bool connected, in_transaction;
+    int64_t replace_at_ms, used_at_ms, retry_at_ms, connects;
+    char server[64], connect_error[200];
+};
+
+struct db *db_open(const struct db_driver *driver, const struct db_options *options,
+                   const struct world *world, struct err *err)
+{
+    struct db *db = calloc(1, sizeof *db);
+    void *link = driver->create(driver->ctx);
+    if (!db || !link) {
+        if (link)
+            driver->destroy(link);
+        free(db);
+        err_fail(err, &ERR_INTERNAL, "no memory for a database handle");
+        return NULL;
+    }
+    *db = (struct db){.driver = driver, .world = world, .options = *options, .link = link};
+    return db;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    db->driver->destroy(db->link);
+    db_target_wipe(&db->options.target);
+    free(db);
+}
+
+static int64_t now_ms(const struct db *db)
+{
+    return world_monotonic_ms(db->world);
+}
+
+static void disconnect(struct db *db)
+{
+    if (db->connected)
+        db->driver->disconnect(db->link);
+    db->connected = db->in_transaction = false;
+}
+
+/* "5.5.5-10.11.19-MariaDB-0+deb12u1" (the prefix is for old replicas) or "8.0.31". */
+static void remember_server(struct db *db)
+{
+    struct slice info = slice_from_cstr(db->driver->server_info(db->link)), version, kind = {0};
+    struct buf out = BUF(db->server);
+    if (slice_starts_with(info, SLICE("5.5.5-")))
+        info = slice_after(info, sizeof "5.5.5-" - 1);
+    slice_cut(&info, '-', &version);
+    slice_cut(&info, '-', &kind);
+    buf_add(&out, slice_equal(kind, SLICE("MariaDB")) ? SLICE("MariaDB ") : SLICE("MySQL "));
+    buf_add(&out, version);
+    if (!buf_cstr(&out))
+        db->server[0] = '\0';
+}
+
+static bool connect_now(struct db *db, struct err *err)
+{
+    void *none = NULL;
+    int64_t started_ms = now_ms(db);
+    if (started_ms < db->retry_at_ms)
+        return err_fail(err, &ERR_DATABASE_DOWN, "connect (a moment ago): %s", db->connect_error);
+    unsigned number = db->driver->connect(db->link, &db->options.target);
+    db->connected = number == 0;
+    if (db->connected)
+        number = db->driver->query(db->link, connect_statement, &none);
+    if (number != 0) {
+        struct buf text = BUF(db->connect_error);
+        buf_add_format(&text, "%.180s", db->driver->error_text(db->link));
+        if (!buf_cstr(&text))
+            db->connect_error[0] = '\0';
+        disconnect(db);
+        db->retry_at_ms = now_ms(db) + CONNECT_PAUSE_MS;
+        return err_fail(err, &ERR_DATABASE_DOWN, "connect: %s", db->connect_error);
+    }
+    int64_t tenth = db->options.max_age_ms / 10;
+    db->replace_at_ms =
+        started_ms + db->options.max_age_ms - world_random_below(db->world, (uint32_t)(tenth + 1));
+    db->used_at_ms = started_ms;
+    db->connects++;
+    remember_server(db);
+    return true;
+}
+
+/* A connection that is due goes between statements, never inside a transaction. */
+static bool ensure_connected(struct db *db, struct err *err)
+{
+    int64_t now = now_ms(db);
+    if (db->connected && !db->in_transaction && !db->options.keep &&
+        (now >= db->replace_at_ms || now - db->used_at_ms > db->options.max_idle_ms))
+        disconnect(db);
+    return db->connected || connect_now(db, err);
+}
+
+/* Errors after which the connection is of no use. Sources: "Client Error Message Reference" and
+ * "Server Error Message Reference" of both manuals. */
+static bool is_loss(unsigned number)
+{
+    static const unsigned losses[] = {
+        2006, 2013, 2014, 2027, 2055, /* gone, lost, out of sync, malformed packet, lost */
+        1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, /* shutdown, network */
+        1184, 1927, 3169, 4031, /* aborted, killed, killed, idle for too long */
+    };
+    for (size_t i = 0; i < COUNT(losses); i++)
+        if (losses[i] == number)
+            return true;
+    return false;
+}
+
+static unsigned run_once(struct db *db, const struct sql *sql, void **ret_result)
+{
+    unsigned number = db->driver->query(db->link, buf_slice(&sql->text), ret_result);
+    db->used_at_ms = now_ms(db);
+    return number;
+}
+
+/* What a failed statement means for its caller; a lost connection is closed. */
+static bool fail(struct db *db, unsigned number, bool writes, struct err *err)
+{
+    const struct err_kind *kind = &ERR_INTERNAL;
+    bool lost = is_loss(number), safe = !writes || db->in_transaction;
+    if (lost)
+        kind = safe ? &ERR_DATABASE_DOWN : &ERR_WRITE_UNKNOWN;
+    err_fail(err, kind, "%s", db->driver->error_text(db->link));
+    if (lost)
+        disconnect(db);
+    return false;
+}
+
+static void end_pin(struct db *db, const struct sql *sql)
+{
+    if (sql->text.len >= SQL_PIN_BYTES && !db->in_transaction && !db->options.keep)
+        disconnect(db);
+}
+
+bool db_read(struct db *db, const struct sql *sql, struct db_rows *ret, struct err *err)
+{
+    struct db_rows rows = {.db = db};
+    if (!sql_ready(sql, err) || !ensure_connected(db, err))
+        return false;
+    int64_t started_ms = now_ms(db), limit_ms = (int64_t)db->options.target.io_timeout_s * MS_PER_S;
+    unsigned number = run_once(db, sql, &rows.result);
+    bool again = is_loss(number) && !db->in_transaction && now_ms(db) - started_ms < limit_ms / 2;
+    if (again) {
+        disconnect(db);
+        if (!connect_now(db, err))
+            return false;
+        number = run_once(db, sql, &rows.result);
+    }
+    if (number != 0)
+        return fail(db, number, false, err);
+    end_pin(db, sql);
+    *ret = rows;
+    return true;
+}
+
+static bool convert(struct slice cell, const struct db_out *out)
+{
+    int64_t number = 0;
+    if (!cell.ptr && out->kind != DB_OUT_TEXT_OR_NULL)
+        return false;
+    switch (out->kind) {
+    case DB_OUT_I64:
+        return number_parse_i64(cell, INT64_MIN, INT64_MAX, out->at) == NUMBER_OK;
+    case DB_OUT_BOOL:
+        if (number_parse_i64(cell, 0, 1, &number) != NUMBER_OK)
+            return false;
+        *(bool *)out->at = number == 1;
+        return true;
+    case DB_OUT_TEXT:
+    case DB_OUT_TEXT_OR_NULL:
+        break;
+    }
+    *(struct slice *)out->at = cell;
+    return true;
+}
+
+bool db_next(struct db_rows *rows, const struct db_out *out, size_t count, struct err *err)
+{
+    const struct db_driver *driver = rows->db->driver;
+    struct slice cells[COLUMNS_MAX];
+    if (rows->failed || !rows->result)
+        return false;
+    if (count > COLUMNS_MAX || driver->column_count(rows->result) != count) {
+        rows->failed = true;
+        return err_fail(err, &ERR_INTERNAL, "%zu columns where %zu are read",
+                        driver->column_count(rows->result), count);
+    }
+    if (!driver->next_row(rows->result, cells, count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (convert(cells[i], &out[i]))
+            continue;
+        rows->failed = true;
+        return err_fail(err, &ERR_INTERNAL, "column %zu does not hold what is read", i + 1);
+    }
+    return true;
+}
+
+bool db_rows_ok(const struct db_rows *rows)
+{
+    return !rows->failed;
+}
+
+void db_rows_done(struct db_rows *rows)
+{
+    if (rows->result)
+        rows->db->driver->result_free(rows->result);
+    rows->result = NULL;
+}
+
+static bool copy_texts(struct arena *arena, const struct db_out *out, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct slice *text = out[i].at;
+        if ((out[i].kind != DB_OUT_TEXT && out[i].kind != DB_OUT_TEXT_OR_NULL) || !text->ptr)
+            continue;
+        *text = arena_copy(arena, *text);
+        if (!text->ptr)
+            return err_fail(err, &ERR_INTERNAL, "row larger than the request's memory");
+    }
+    return true;
+}
+
+bool db_read_one(struct db *db, struct arena *arena, const char *statement, const struct db_in *in,
+                 size_t in_count, const struct db_out *out, size_t out_count,
+                 const struct err_kind *absent, struct err *err)
+{
+    CLEANUP(db_rows_done) struct db_rows rows = {0};
+    struct sql sql = sql_start(arena, KIB(128));
+    sql_add(&sql, statement, in, in_count);
+    if (!db_read(db, &sql, &rows, err))
+        return false;
+    if (!db_next(&rows, out, out_count, err))
+        return db_rows_ok(&rows) ? err_fail(err, absent, "no row") : false;
+    return copy_texts(arena, out, out_count, err);
+}
+
+bool db_write(struct db *db, const struct sql *sql, struct db_written *ret, struct err *err)
+{
+    void *result = NULL;
+    if (!sql_ready(sql, err) || !ensure_connected(db, err))
+        return false;
+    unsigned number = run_once(db, sql, &result);
+    if (result)
+        db->driver->result_free(result);
+    if (ret)
+        *ret = (struct db_written){.server_errno = number};
+    if (number != 0)
+        return fail(db, number, true, err);
+    if (ret) {
+        ret->affected = db->driver->affected_rows(db->link);
+        ret->insert_id = db->driver->insert_id(db->link);
+    }
+    end_pin(db, sql);
+    return true;
+}
+
+static bool run_plain(struct db *db, const char *statement, struct err *err)
+{
+    char storage[64];
+    struct sql sql = {.text = BUF(storage)};
+    sql_add_plain(&sql, statement);
+    return db_write(db, &sql, NULL, err);
+}
+
+bool db_begin(struct db *db, struct err *err)
+{
+    /* A START TRANSACTION that got lost changed nothing, so it may be repeated like a read. */
+    struct err first = {0};
+    if (!run_plain(db, "START TRANSACTION", &first)) {
+        if (first.kind != &ERR_WRITE_UNKNOWN)
+            return err_fail(err, first.kind, "%s", first.cause);
+        if (!run_plain(db, "START TRANSACTION", err))
+            return false;
+    }
+    db->in_transaction = true;
+    return true;
+}
+
+bool db_commit(struct db *db, struct err *err)
+{
+    if (!db->in_transaction)
+        return err_fail(err, &ERR_INTERNAL, "commit without a transaction");
+    db->in_transaction = false; /* from here on a loss leaves the fate unknown */
+    if (db->connected)
+        return run_plain(db, "COMMIT", err);
+    return err_fail(err, &ERR_DATABASE_DOWN, "connection lost before commit");
+}
+
+void db_rollback(struct db *db)
+{
+    struct err ignored = {0};
+    if (!db->in_transaction)
+        return;
+    db->in_transaction = false;
+    if (!run_plain(db, "ROLLBACK", &ignored))
+        disconnect(db); /* which rolls back on the server */
+}
+
+struct slice db_server(const struct db *db)
+{
+    return slice_from_cstr(db->server);
+}
+
+int64_t db_connects(const struct db *db)
+{
+    return db->connects;
+}
+
+bool db_connected(const struct db *db)
+{
+    return db->connected;
+}
