@@ -1,0 +1,9 @@
+/* categories.h - the handlers of /v1/categories. */
+#ifndef FCGI_API_CATEGORIES_H
+#define FCGI_API_CATEGORIES_H
+
+#include "fcgi/api/ctx.h"
+
+route_handler category_list_handler;
+
+#endif

@@ -1,0 +1,51 @@
+#include "fcgi/api/ctx.h"
+
+#include "common/base/number.h"
+
+bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
+              struct err *err)
+{
+    ret->shop_currency = shop_currency;
+    return mac_key_derive(slice_from_cstr(app_jwt_secret), "cbu cursor 1", &ret->cursor_key, err);
+}
+
+void api_done(struct api *api)
+{
+    mac_key_wipe(&api->cursor_key);
+}
+
+bool ctx_query(struct ctx *ctx, void *ret, struct err *err)
+{
+    return query_read(ctx->route->query, ctx->request->query, ctx->arena, ret, &ctx->faults, err);
+}
+
+bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
+            struct err *err)
+{
+    if (number_parse_i64(ctx->params[index], 1, INT64_MAX, ret) == NUMBER_OK)
+        return true;
+    return err_fail(err, absent, "path parameter %zu is no id", index + 1);
+}
+
+bool reply_json(struct ctx *ctx, int status, struct err *err)
+{
+    ctx->reply->status = status;
+    ctx->reply->content_type = "application/json";
+    return !ctx->reply->body.full ||
+           err_fail(err, &ERR_INTERNAL, "answer larger than %zu bytes", ctx->reply->body.cap);
+}
+
+bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
+               struct err *err)
+{
+    if (etag) {
+        reply_header(ctx->reply, "ETag", *etag);
+        reply_header(ctx->reply, "Cache-Control", SLICE("no-cache")); /* ask again, by ETag */
+        if (etag_listed(ctx->request->if_none_match, *etag)) {
+            ctx->reply->status = 304;
+            return true;
+        }
+    }
+    view_write(&ctx->reply->body, view, row);
+    return reply_json(ctx, 200, err);
+}

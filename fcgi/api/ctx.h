@@ -1,0 +1,49 @@
+/* ctx.h - all that a handler may use. Nothing here knows FastCGI, so every handler runs in a unit
+ * test. Lives for one request; all pointers are borrowed from the worker. */
+#ifndef FCGI_API_CTX_H
+#define FCGI_API_CTX_H
+
+#include "common/auth/mac.h"
+#include "common/db/db.h"
+#include "common/web/fault.h"
+#include "common/web/query.h"
+#include "common/web/reply.h"
+#include "common/web/request.h"
+#include "common/web/route.h"
+#include "common/web/view.h"
+
+/* What is made once per worker. */
+struct api {
+    const char *shop_currency;
+    struct mac_key cursor_key;
+};
+
+/* Derives the keys from the application secret. Wipe with api_done(). */
+bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
+              struct err *err) MUST_USE;
+void api_done(struct api *api);
+
+struct ctx {
+    const struct api *api;
+    struct db *db;
+    struct arena *arena;
+    const struct request *request;
+    struct reply *reply;
+    const struct route *route;
+    struct slice params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
+    struct faults faults;                  /* what is wrong with the input */
+};
+
+/* Reads the query string by the route's table into the struct behind `ret`. */
+bool ctx_query(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
+/* The `index`-th path parameter as an id; `absent` when it cannot be one. */
+bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
+            struct err *err) MUST_USE;
+
+/* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
+bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
+               struct err *err) MUST_USE;
+/* Marks the body just written as a JSON answer. Errors: ERR_INTERNAL when it did not fit. */
+bool reply_json(struct ctx *ctx, int status, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,21 @@
+/* product_input.h - a product as it comes in: the writable members, their limits and defaults, in
+ * one table for import lines (and the write endpoints to come). */
+#ifndef FCGI_API_PRODUCT_INPUT_H
+#define FCGI_API_PRODUCT_INPUT_H
+
+#include "common/web/schema.h"
+
+#define PRODUCT_PRICE_MAX INT64_C(999999999999)
+#define PRODUCT_STOCK_MAX INT64_C(999999999)
+
+struct product_input {
+    struct slice sku, name, description, brand /* ptr NULL: none */, category, currency;
+    int64_t price_minor, stock;
+    int64_t status; /* 0 active, 1 draft, as in the table */
+};
+
+/* Errors: those of schema_read(); a currency other than the shop's is a fault of the body. */
+bool product_input_read(struct slice json, const char *shop_currency, struct arena *arena,
+                        struct product_input *ret, struct faults *faults, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,10 @@
+/* products.h - the handlers of /v1/products. */
+#ifndef FCGI_API_PRODUCTS_H
+#define FCGI_API_PRODUCTS_H
+
+#include "fcgi/api/ctx.h"
+
+extern const struct query_table product_list_query;
+route_handler product_list_handler, product_show_handler;
+
+#endif

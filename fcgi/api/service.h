@@ -1,0 +1,9 @@
+/* service.h - the handler of "/": what this service is. */
+#ifndef FCGI_API_SERVICE_H
+#define FCGI_API_SERVICE_H
+
+#include "fcgi/api/ctx.h"
+
+route_handler service_handler;
+
+#endif

@@ -1,0 +1,122 @@
+/* main.c - the program `cbu`: finds the subcommand and says how each is used. */
+#include "common/run/log.h"
+#include "fcgi/cli/commands.h"
+#include "fcgi/pool/master.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int command_serve(int argc, char **argv)
+{
+    struct conf conf;
+    (void)argc;
+    (void)argv;
+    if (!settings_read(USE_SERVE, &conf))
+        return EX_CONFIG;
+    log_start(STDOUT_FILENO, (enum log_level)conf.log_level);
+    const struct world world = world_system();
+    return master_run(&conf, &world);
+}
+
+static int command_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("cbu " CBU_VERSION);
+    return EX_OK;
+}
+
+static const struct command {
+    const char *name, *arguments, *summary, *details;
+    int (*run)(int argc, char **argv);
+    int arguments_max;
+} commands[] = {
+    {"serve", "", "run the worker pool in the foreground",
+     "Signals: SIGTERM or SIGINT stop gracefully, SIGHUP replaces the workers one by one,\n"
+     "SIGTTIN adds a worker, SIGTTOU removes one. Logs JSON lines to standard output.\n"
+     "Exit status: 0 stopped, 70 gave up after repeated quick crashes, 78 bad settings.\n",
+     command_serve, 0},
+    {"status", "[--json]", "show what the pool does",
+     "Asks the running master over STATUS_SOCKET. --json prints its answer as it is.\n"
+     "Exit status: 0, or 69 when no master answers.\n",
+     command_status, 1},
+    {"healthcheck", "", "succeed when the master is alive (for container health checks)",
+     "Asks /health/live over STATUS_SOCKET. Exit status: 0 alive, 1 not.\n", command_healthcheck,
+     0},
+    {"migrate", "", "bring the database's tables up to date",
+     "Applies the SQL files of MIGRATIONS_DIR that were not applied yet, in order, under a lock.\n"
+     "Uses MIGRATE_DATABASE_URL if set. Exit status: 0 up to date, 65 a file differs from what "
+     "was\n"
+     "applied, 69 the database is unavailable, 70 a statement failed.\n",
+     command_migrate, 0},
+    {"import", "FILE|-", "load products from NDJSON, one JSON object a line",
+     "Members: sku, name, category, price_minor and stock are required; description, brand,\n"
+     "currency and status (active or draft) are optional. A product with the same SKU is "
+     "replaced.\n"
+     "Every refused line is reported with its number and reason; the others are kept.\n"
+     "Exit status: 0 all loaded, 65 some lines were refused, 66 FILE cannot be read,\n"
+     "69 the database is unavailable, 70 it refused a statement.\n",
+     command_import, 1},
+    {"config", "[--markdown]", "show the settings in force",
+     "Prints NAME=value lines, secrets as ***. --markdown prints the reference table.\n",
+     command_config, 1},
+    {"version", "", "print the version", "", command_version, 0},
+};
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: cbu COMMAND [ARGUMENTS]\n\ncommands:\n", to);
+    for (size_t i = 0; i < COUNT(commands); i++)
+        fprintf(to, "  %-11s %-13s %s\n", commands[i].name, commands[i].arguments,
+                commands[i].summary);
+    fputs("\ncbu COMMAND --help tells more; cbu config --help lists every setting.\n", to);
+}
+
+static int print_command_help(const struct command *command)
+{
+    printf("usage: cbu %s %s\n\n%s.\n%s", command->name, command->arguments, command->summary,
+           command->details);
+    if (command->run != command_version) {
+        puts("\nsettings (environment):");
+        conf_print_help(&settings_table, stdout);
+    }
+    return EX_OK;
+}
+
+static bool is_help(const char *text)
+{
+    return strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (is_help(argv[i]))
+            return print_command_help(command);
+    if (argc - 1 > command->arguments_max) {
+        fprintf(stderr, "cbu %s: too many arguments\nusage: cbu %s %s\n", command->name,
+                command->name, command->arguments);
+        return EX_USAGE;
+    }
+    return command->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return EX_USAGE;
+    }
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return EX_OK;
+    }
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return run_command(&commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "cbu: there is no command '%s'\n\n", argv[1]);
+    print_usage(stderr);
+    return EX_USAGE;
+}

@@ -1,0 +1,18 @@
+/* keeper.h - the one process that looks after what all workers need but none should wait for.
+ * Today: the state of the database. Publishes into the scoreboard (scoreboard.h). */
+#ifndef FCGI_POOL_KEEPER_H
+#define FCGI_POOL_KEEPER_H
+
+#include "common/run/world.h"
+#include "fcgi/pool/scoreboard.h"
+
+/* The newest file in migrations/ that this build relies on. */
+#define SCHEMA_VERSION_NEEDED 1
+
+/* Looks at the database once and says what it found; never fails. */
+struct snapshot keeper_look(struct db *db, const struct world *world, struct arena *arena);
+
+/* Runs in the child after fork(); ends by SIGTERM. Returns the exit status if it cannot start. */
+int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board);
+
+#endif

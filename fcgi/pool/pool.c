@@ -1,0 +1,191 @@
+#include "fcgi/pool/pool.h"
+
+void pool_init(struct pool *pool, size_t workers, int64_t stop_timeout_ms)
+{
+    *pool = (struct pool){.target = workers, .stop_timeout_ms = stop_timeout_ms};
+}
+
+static bool is_alive(const struct pool_slot *slot)
+{
+    return slot->state != POOL_SLOT_EMPTY;
+}
+
+static bool is_wanted(const struct pool *pool, size_t i)
+{
+    return !pool->stopping && (i < pool->target || i == POOL_KEEPER);
+}
+
+void pool_on_started(struct pool *pool, size_t slot)
+{
+    pool->slots[slot] = (struct pool_slot){.state = POOL_SLOT_STARTING};
+}
+
+void pool_on_start_failed(struct pool *pool, size_t slot, int64_t now_ms)
+{
+    pool->slots[slot] = (struct pool_slot){.start_at_ms = now_ms + POOL_BACKOFF_MAX_MS};
+}
+
+void pool_on_ready(struct pool *pool, size_t slot)
+{
+    if (pool->slots[slot].state == POOL_SLOT_STARTING)
+        pool->slots[slot].state = POOL_SLOT_RUNNING;
+}
+
+static int64_t backoff_ms(unsigned crashes)
+{
+    int64_t wait_ms = POOL_BACKOFF_FIRST_MS;
+    while (--crashes > 0 && wait_ms < POOL_BACKOFF_MAX_MS)
+        wait_ms *= 2;
+    return wait_ms < POOL_BACKOFF_MAX_MS ? wait_ms : POOL_BACKOFF_MAX_MS;
+}
+
+/* When a worker that nobody asked to end may be replaced. */
+static int64_t on_worker_crash(struct pool *pool, bool answered, int64_t now_ms)
+{
+    pool->counts.crashes++;
+    if (answered) {
+        pool->quick_in_row = 0;
+        return now_ms;
+    }
+    pool->counts.quick_crashes++;
+    pool->quick_in_row++;
+    return now_ms + backoff_ms(pool->quick_in_row);
+}
+
+void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms)
+{
+    enum pool_slot_state was = pool->slots[slot].state;
+    int64_t start_at_ms = now_ms;
+    bool asked = was == POOL_SLOT_ENDING || was == POOL_SLOT_KILLED || pool->stopping;
+    if (slot == POOL_KEEPER && !asked) {
+        pool->counts.keeper_crashes++;
+        start_at_ms = now_ms + POOL_BACKOFF_FIRST_MS;
+    } else if (!asked) {
+        start_at_ms = on_worker_crash(pool, answered, now_ms);
+    }
+    pool->slots[slot] = (struct pool_slot){.start_at_ms = start_at_ms};
+    if (pool->quick_in_row >= POOL_QUICK_CRASHES_MAX && !pool->stopping) {
+        pool->gave_up = true;
+        pool_on_stop(pool, now_ms);
+    }
+}
+
+void pool_on_reload(struct pool *pool)
+{
+    for (size_t i = 0; i < POOL_SLOTS; i++)
+        pool->slots[i].reload = is_alive(&pool->slots[i]);
+}
+
+void pool_on_resize(struct pool *pool, int change)
+{
+    if (change > 0 && pool->target < WORKERS_MAX)
+        pool->target++;
+    else if (change < 0 && pool->target > 1)
+        pool->target--;
+}
+
+void pool_on_stop(struct pool *pool, int64_t now_ms)
+{
+    if (pool->stopping)
+        return;
+    pool->stopping = true;
+    pool->stop_at_ms = now_ms + pool->stop_timeout_ms;
+}
+
+static bool any_worker_alive(const struct pool *pool)
+{
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (is_alive(&pool->slots[i]))
+            return true;
+    return false;
+}
+
+/* Whether some slot is on its way from one process to the next: then no other may begin, so that a
+ * reload never takes away two. */
+static bool any_in_change(const struct pool *pool)
+{
+    for (size_t i = 0; i < POOL_SLOTS; i++) {
+        const struct pool_slot *slot = &pool->slots[i];
+        if (is_wanted(pool, i) && slot->state != POOL_SLOT_RUNNING)
+            return true;
+    }
+    return false;
+}
+
+static void begin_end(struct pool *pool, size_t i, int64_t now_ms)
+{
+    pool->slots[i].state = POOL_SLOT_ENDING;
+    pool->slots[i].reload = false;
+    pool->slots[i].kill_at_ms = now_ms + pool->stop_timeout_ms;
+}
+
+/* Whether the process of slot `i` shall be asked to end now. While the pool stops, workers end by
+ * themselves (their listening socket is shut); the keeper serves them until the last has gone. */
+static bool must_end(const struct pool *pool, size_t i)
+{
+    const struct pool_slot *slot = &pool->slots[i];
+    if (slot->state != POOL_SLOT_STARTING && slot->state != POOL_SLOT_RUNNING)
+        return false;
+    if (pool->stopping)
+        return i == POOL_KEEPER && !any_worker_alive(pool);
+    return !is_wanted(pool, i) || (slot->reload && !any_in_change(pool));
+}
+
+/* A process that is stopping or ending and has had its time; times that do not count are 0. */
+static int64_t kill_time_ms(const struct pool *pool, size_t i)
+{
+    const struct pool_slot *slot = &pool->slots[i];
+    if (!is_alive(slot) || slot->state == POOL_SLOT_KILLED)
+        return 0;
+    if (pool->stopping)
+        return pool->stop_at_ms;
+    return slot->state == POOL_SLOT_ENDING ? slot->kill_at_ms : 0;
+}
+
+static struct pool_action next_for_slot(struct pool *pool, size_t i, int64_t now_ms)
+{
+    struct pool_slot *slot = &pool->slots[i];
+    int64_t kill_at_ms = kill_time_ms(pool, i);
+    if (kill_at_ms > 0 && now_ms >= kill_at_ms) {
+        slot->state = POOL_SLOT_KILLED;
+        pool->counts.kills++;
+        return (struct pool_action){POOL_KILL, i};
+    }
+    if (is_wanted(pool, i) && slot->state == POOL_SLOT_EMPTY && now_ms >= slot->start_at_ms)
+        return (struct pool_action){POOL_START, i};
+    if (must_end(pool, i)) {
+        if (slot->reload && !pool->stopping)
+            pool->counts.reloads++;
+        begin_end(pool, i, now_ms);
+        return (struct pool_action){POOL_END, i};
+    }
+    return (struct pool_action){POOL_WAIT, 0};
+}
+
+struct pool_action pool_next(struct pool *pool, int64_t now_ms)
+{
+    for (size_t i = 0; i < POOL_SLOTS; i++) {
+        struct pool_action action = next_for_slot(pool, i, now_ms);
+        if (action.kind != POOL_WAIT)
+            return action;
+    }
+    if (pool->stopping && !any_worker_alive(pool) && !is_alive(&pool->slots[POOL_KEEPER]))
+        return (struct pool_action){POOL_FINISHED, 0};
+    return (struct pool_action){POOL_WAIT, 0};
+}
+
+int64_t pool_wait_ms(const struct pool *pool, int64_t now_ms)
+{
+    int64_t soonest = INT64_MAX;
+    for (size_t i = 0; i < POOL_SLOTS; i++) {
+        const struct pool_slot *slot = &pool->slots[i];
+        int64_t at = kill_time_ms(pool, i);
+        if (is_wanted(pool, i) && slot->state == POOL_SLOT_EMPTY)
+            at = slot->start_at_ms;
+        if (at > 0 && at < soonest)
+            soonest = at;
+    }
+    if (soonest == INT64_MAX)
+        return -1;
+    return soonest > now_ms ? soonest - now_ms : 0;
+}

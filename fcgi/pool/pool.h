@@ -1,0 +1,80 @@
+/* pool.h - what the master decides, as pure functions: which process to start, to end or to kill,
+ * and when to give up. Never forks or signals, so every rule has a table test. The master tells
+ * events (pool_on_*), then asks pool_next() until it answers POOL_WAIT. Times: monotonic
+ * milliseconds. */
+#ifndef FCGI_POOL_POOL_H
+#define FCGI_POOL_POOL_H
+
+#include "fcgi/settings.h"
+
+/* The keeper has a slot of its own behind those of the workers. */
+#define POOL_KEEPER WORKERS_MAX
+#define POOL_SLOTS  (WORKERS_MAX + 1)
+
+/* A worker that dies before its first answer is a quick crash: it waits before it is replaced,
+ * doubling from the first to the second number; after so many in a row the pool gives up, so that
+ * ECS replaces the task. */
+#define POOL_BACKOFF_FIRST_MS  100
+#define POOL_BACKOFF_MAX_MS    5000
+#define POOL_QUICK_CRASHES_MAX 10
+
+enum pool_slot_state {
+    POOL_SLOT_EMPTY,
+    POOL_SLOT_STARTING, /* forked, not yet ready */
+    POOL_SLOT_RUNNING,
+    POOL_SLOT_ENDING, /* told to end; killed at `kill_at_ms` */
+    POOL_SLOT_KILLED,
+};
+
+struct pool_slot {
+    enum pool_slot_state state;
+    int64_t start_at_ms; /* EMPTY: not before */
+    int64_t kill_at_ms;  /* ENDING */
+    bool reload;         /* to be replaced when its turn comes */
+};
+
+/* Restarts by cause, for the status pages. */
+struct pool_counts {
+    int64_t crashes, quick_crashes, reloads, kills, keeper_crashes;
+};
+
+struct pool {
+    struct pool_slot slots[POOL_SLOTS];
+    size_t target; /* workers wanted */
+    int64_t stop_timeout_ms;
+    int64_t stop_at_ms; /* when stopping: what still lives then is killed */
+    unsigned quick_in_row;
+    bool stopping, gave_up;
+    struct pool_counts counts;
+};
+
+enum pool_action_kind {
+    POOL_WAIT,     /* nothing to do before pool_wait_ms() or the next event */
+    POOL_START,    /* fork into `slot`, then pool_on_started() */
+    POOL_END,      /* ask the process of `slot` to end after its request */
+    POOL_KILL,     /* it had its time */
+    POOL_FINISHED, /* all are gone */
+};
+struct pool_action {
+    enum pool_action_kind kind;
+    size_t slot;
+};
+
+void pool_init(struct pool *pool, size_t workers, int64_t stop_timeout_ms);
+
+void pool_on_started(struct pool *pool, size_t slot);
+void pool_on_start_failed(struct pool *pool, size_t slot, int64_t now_ms); /* fork refused */
+void pool_on_ready(struct pool *pool, size_t slot);
+/* `answered`: it finished at least one request. */
+void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms);
+void pool_on_reload(struct pool *pool);
+void pool_on_resize(struct pool *pool, int change); /* kept within 1 to WORKERS_MAX */
+/* The door is closed: workers end by themselves when the queue is empty. */
+void pool_on_stop(struct pool *pool, int64_t now_ms);
+
+/* The next thing to do; the pool already counts it as done. */
+struct pool_action pool_next(struct pool *pool, int64_t now_ms);
+/* Milliseconds until pool_next() may answer something else without an event; -1: no such time. */
+int64_t pool_wait_ms(const struct pool *pool, int64_t now_ms);
+
+#endif

@@ -1,0 +1,47 @@
+#include "fcgi/pool/scoreboard.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+const char *worker_state_name(enum worker_state state)
+{
+    static const char *const names[] = {"none", "starting", "idle", "busy"};
+    return names[state];
+}
+
+const char *database_state_name(enum database_state state)
+{
+    static const char *const names[] = {"unknown", "up", "down", "old_schema"};
+    return names[state];
+}
+
+struct scoreboard *scoreboard_open(struct err *err)
+{
+    void *memory = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED)
+        return memory; /* zeroed: no worker, nothing known */
+    err_fail(err, &ERR_INTERNAL, "scoreboard: %s", strerror(errno));
+    return NULL;
+}
+
+void scoreboard_publish(struct scoreboard *board, const struct snapshot *snapshot)
+{
+    uint64_t next = atomic_load(&board->snapshot_writes) + 1;
+    board->snapshots[next % 2] = *snapshot;
+    atomic_store_explicit(&board->snapshot_writes, next, memory_order_release);
+}
+
+struct snapshot scoreboard_snapshot(const struct scoreboard *board)
+{
+    struct snapshot copy;
+    uint64_t before, after;
+    do { /* again only if the keeper went round to this very copy meanwhile */
+        before = atomic_load_explicit(&board->snapshot_writes, memory_order_acquire);
+        copy = board->snapshots[before % 2];
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&board->snapshot_writes, memory_order_relaxed);
+    } while (after != before);
+    return copy;
+}

@@ -1,0 +1,244 @@
+#include "fcgi/pool/worker.h"
+
+#include "common/base/number.h"
+#include "common/db/mysql.h"
+#include "common/run/log.h"
+#include "common/web/reply.h"
+#include "fcgi/api/dispatch.h"
+#include "fcgi/api/routes.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* The most memory one request can make a worker hold, beside its answer. */
+#define REQUEST_MEMORY MIB(4)
+/* 100 products with descriptions of 4000 four-byte characters make 1.7 MB. */
+#define ANSWER_MAX     MIB(2)
+#define HEADERS_MAX    KIB(4)
+/* nginx sends whole requests at once; a peer silent for so long is gone. */
+#define PEER_TIMEOUT_S 10
+
+struct worker {
+    const struct conf *conf;
+    const struct world *world;
+    struct worker_slot *slot;
+    int listen_fd, epoll_fd;
+    sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
+    struct db *db;
+    struct api api;
+    struct arena arena, answer_memory;
+    struct reply reply;
+    char headers[HEADERS_MAX];
+};
+
+/* Only ever delivered inside epoll_pwait(), so it has nothing to do but to interrupt it. */
+static volatile sig_atomic_t end_asked;
+
+static void on_sigterm(int signal_number)
+{
+    (void)signal_number;
+    end_asked = 1;
+}
+
+/* libfcgi installs handlers of its own for SIGTERM and SIGUSR1; ours replace them. */
+static void set_signals(struct worker *w)
+{
+    struct sigaction term = {.sa_handler = on_sigterm}, ignore = {.sa_handler = SIG_IGN};
+    sigfillset(&w->wait_mask);
+    sigdelset(&w->wait_mask, SIGTERM);
+    sigaction(SIGTERM, &term, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGUSR1, &ignore, NULL);
+}
+
+static void set_state(const struct worker *w, enum worker_state state)
+{
+    atomic_store(&w->slot->state_since_ms, world_monotonic_ms(w->world));
+    atomic_store(&w->slot->state, (int)state);
+}
+
+/* EPOLLEXCLUSIVE: a new connection wakes one idle worker, not all of them. */
+static bool open_epoll(struct worker *w, struct err *err)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (w->epoll_fd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->listen_fd, &event) != 0)
+        return err_fail(err, &ERR_INTERNAL, "epoll: %s", strerror(errno));
+    return true;
+}
+
+static bool open_worker(struct worker *w, struct err *err)
+{
+    struct db_options options = {0};
+    if (FCGX_Init() != 0)
+        return err_fail(err, &ERR_INTERNAL, "libfcgi did not start");
+    set_signals(w);
+    if (!arena_init(&w->arena, REQUEST_MEMORY, err) ||
+        !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_epoll(w, err) ||
+        !api_init(w->conf->app_jwt_secret, w->conf->shop_currency, &w->api, err) ||
+        !settings_database(w->conf, w->conf->database_url, &options, err))
+        return false;
+    w->reply.headers = BUF(w->headers);
+    w->reply.body = arena_buf(&w->answer_memory, ANSWER_MAX);
+    w->db = db_open(&db_driver_mysql, &options, w->world, err);
+    db_target_wipe(&options.target);
+    return w->db != NULL;
+}
+
+static void close_worker(struct worker *w)
+{
+    db_close(w->db);
+    api_done(&w->api);
+    arena_done(&w->answer_memory);
+    arena_done(&w->arena);
+    close(w->epoll_fd);
+}
+
+/* The next connection, waiting for it; -1 when the worker shall end: SIGTERM came, or the listening
+ * socket is shut and its queue empty. */
+static int accept_connection(const struct worker *w)
+{
+    while (!end_asked) {
+        struct epoll_event event;
+        int fd = accept4(w->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+        if (errno == EINVAL)
+            return -1; /* shut */
+        if (errno == EAGAIN)
+            (void)epoll_pwait(w->epoll_fd, &event, 1, -1, &w->wait_mask);
+        else if (errno != EINTR && errno != ECONNABORTED)
+            usleep(1000); /* out of descriptors or memory: do not spin */
+    }
+    return -1;
+}
+
+static struct slice param(const FCGX_Request *fcgi, const char *name)
+{
+    return slice_from_cstr(FCGX_GetParam(name, fcgi->envp));
+}
+
+/* Reads the whole body, so that closing the connection never cuts the answer off, but keeps no more
+ * than the largest any route takes. */
+static void read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
+{
+    int64_t length = 0;
+    struct slice declared = param(fcgi, "CONTENT_LENGTH");
+    if (declared.len == 0 || number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
+        length = 0;
+    size_t limit = api_body_limit();
+    req->body_too_large = (size_t)length > limit;
+    struct buf body = arena_buf(&w->arena, req->body_too_large ? 0 : (size_t)length);
+    char piece[4096];
+    int got;
+    while ((got = FCGX_GetStr(piece, sizeof piece, fcgi->in)) > 0)
+        buf_add(&body, (struct slice){piece, (size_t)got});
+    if (!body.full)
+        req->body = buf_slice(&body);
+}
+
+static struct request read_request(struct worker *w, FCGX_Request *fcgi)
+{
+    struct request req = {
+        .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
+        .content_type = param(fcgi, "CONTENT_TYPE"),
+        .accept = param(fcgi, "HTTP_ACCEPT"),
+        .if_none_match = param(fcgi, "HTTP_IF_NONE_MATCH"),
+        .request_id = param(fcgi, "REQUEST_ID"),
+        .trace_id = param(fcgi, "HTTP_X_AMZN_TRACE_ID"),
+        .remote_addr = param(fcgi, "REMOTE_ADDR"),
+    };
+    read_body(w, fcgi, &req);
+    return req;
+}
+
+static void put(FCGX_Request *fcgi, struct slice s)
+{
+    if (s.len > 0)
+        (void)FCGX_PutStr(s.ptr, (int)s.len, fcgi->out); /* nginx may have hung up: nothing to do */
+}
+
+static void write_reply(FCGX_Request *fcgi, const struct reply *reply)
+{
+    char storage[160];
+    struct buf head = BUF(storage);
+    buf_add_format(&head, "Status: %d %s\r\n", reply->status, http_status_title(reply->status));
+    if (reply->content_type)
+        buf_add_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
+                       reply->body.len);
+    put(fcgi, buf_slice(&head));
+    put(fcgi, buf_slice(&reply->headers));
+    put(fcgi, SLICE("\r\n"));
+    if (reply->content_type)
+        put(fcgi, buf_slice(&reply->body));
+}
+
+/* One request, from a connection that libfcgi has read. */
+static void serve_request(struct worker *w, FCGX_Request *fcgi)
+{
+    struct request req = read_request(w, fcgi);
+    log_set_request(req.request_id, req.trace_id);
+    dispatch(&w->api, w->db, &w->arena, &req, param(fcgi, "REQUEST_URI"), &w->reply);
+    write_reply(fcgi, &w->reply);
+    FCGX_Finish_r(fcgi);
+    log_debug("request.done", KV_STR("method", http_method_name(req.method)),
+              KV_SLICE("path", req.path), KV_I64("status", w->reply.status),
+              KV_I64("bytes", w->reply.body.len));
+    log_set_request((struct slice){0}, (struct slice){0});
+    if (w->reply.status >= 500)
+        atomic_fetch_add(&w->slot->server_errors, 1);
+    atomic_fetch_add(&w->slot->requests, 1);
+    atomic_store(&w->slot->database_connects, db_connects(w->db));
+    arena_reset(&w->arena);
+    arena_trim(&w->answer_memory, w->reply.body.len);
+}
+
+static void serve_connection(struct worker *w, int fd)
+{
+    const struct timeval timeout = {.tv_sec = PEER_TIMEOUT_S};
+    FCGX_Request fcgi;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    if (FCGX_InitRequest(&fcgi, -1, 0) != 0) { /* -1: libfcgi never accepts by itself */
+        close(fd);
+        return;
+    }
+    /* keepConnection keeps FCGX_Accept_r() from closing the descriptor it is handed; the request's
+     * own flag replaces it as soon as the request is read. */
+    fcgi.ipcFd = fd;
+    fcgi.keepConnection = 1;
+    if (FCGX_Accept_r(&fcgi) == 0)
+        serve_request(w, &fcgi);
+    FCGX_Free(&fcgi, 1);
+}
+
+int worker_run(const struct conf *conf, const struct world *world, int listen_fd,
+               struct worker_slot *slot)
+{
+    struct worker w = {
+        .conf = conf, .world = world, .slot = slot, .listen_fd = listen_fd, .epoll_fd = -1};
+    struct err err = {0};
+    int fd;
+    if (!open_worker(&w, &err)) {
+        log_error("worker.failed", KV_STR("cause", err.cause));
+        close_worker(&w);
+        return EX_SOFTWARE;
+    }
+    log_info("worker.started", KV_I64("pid", getpid()));
+    set_state(&w, WORKER_IDLE);
+    while ((fd = accept_connection(&w)) >= 0) {
+        set_state(&w, WORKER_BUSY);
+        serve_connection(&w, fd);
+        set_state(&w, WORKER_IDLE);
+    }
+    close_worker(&w);
+    return EX_OK;
+}
