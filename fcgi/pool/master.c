@@ -18,9 +18,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* While some worker is on its way up, how often the scoreboard is looked at. */
-#define STARTING_TICK_MS 20
-
 struct master {
     const struct conf *conf;
     const struct world *world;
@@ -72,10 +69,9 @@ static bool open_master(struct master *m, struct err *err)
     return m->status != NULL;
 }
 
-static void reset_slot(struct worker_slot *slot, pid_t pid, int64_t started_ms)
+static void reset_slot(struct worker_slot *slot, int64_t started_ms)
 {
     atomic_store(&slot->state, WORKER_STARTING);
-    atomic_store(&slot->pid, pid);
     atomic_store(&slot->started_ms, started_ms);
     atomic_store(&slot->state_since_ms, started_ms);
     atomic_store(&slot->requests, 0);
@@ -101,8 +97,11 @@ static int run_child(struct master *m, size_t slot)
 
 static void start_process(struct master *m, size_t slot)
 {
-    if (slot != POOL_KEEPER) /* before the fork: the child may be faster than we are */
-        reset_slot(&m->board->workers[slot], 0, now_ms(m));
+    /* Before the fork: the child may be faster than we are. */
+    if (slot == POOL_KEEPER)
+        atomic_store(&m->board->keeper_started_ms, now_ms(m));
+    else
+        reset_slot(&m->board->workers[slot], now_ms(m));
     pid_t pid = fork();
     if (pid == 0)
         _exit(run_child(m, slot));
@@ -165,10 +164,12 @@ static void on_exit_of(struct master *m, pid_t pid, int status)
         if (atomic_load(pid_of(m, i)) != pid)
             continue;
         bool asked = m->pool.stopping || m->pool.slots[i].state >= POOL_SLOT_ENDING;
-        struct worker_slot *slot = i == POOL_KEEPER ? NULL : &m->board->workers[i];
-        log_exit(pid, i, status, asked, slot ? now_ms(m) - atomic_load(&slot->started_ms) : 0);
+        const struct worker_slot *worker = i == POOL_KEEPER ? NULL : &m->board->workers[i];
+        int64_t started_ms =
+            atomic_load(worker ? &worker->started_ms : &m->board->keeper_started_ms);
+        log_exit(pid, i, status, asked, now_ms(m) - started_ms);
         atomic_store(pid_of(m, i), 0);
-        pool_on_exit(&m->pool, i, slot && atomic_load(&slot->requests) > 0, now_ms(m));
+        pool_on_exit(&m->pool, i, worker && atomic_load(&worker->requests) > 0, now_ms(m));
         if (m->pool.gave_up)
             log_error("pool.gave_up", KV_I64("quick_crashes", m->pool.counts.quick_crashes));
         return;
@@ -219,25 +220,23 @@ static void read_signals(struct master *m)
         on_signal(m, (int)info.ssi_signo);
 }
 
-/* Tells the pool which workers came up. Returns whether some are still on their way. */
-static bool watch_starting(struct master *m)
+/* Tells the pool which workers came up. */
+static void watch_starting(struct master *m)
 {
-    bool starting = false;
-    for (size_t i = 0; i < WORKERS_MAX; i++) {
-        if (m->pool.slots[i].state != POOL_SLOT_STARTING)
-            continue;
-        if (atomic_load(&m->board->workers[i].state) == WORKER_STARTING)
-            starting = true;
-        else
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (m->pool.slots[i].state == POOL_SLOT_STARTING &&
+            atomic_load(&m->board->workers[i].state) != WORKER_STARTING)
             pool_on_ready(&m->pool, i);
-    }
-    if (!starting && !m->ready_logged && !m->pool.stopping) {
-        m->ready_logged = true;
-        log_info("serve.ready", KV_I64("workers", m->pool.target),
-                 KV_STR("fcgi_socket", m->conf->fcgi_socket),
-                 KV_STR("status_socket", m->conf->status_socket));
-    }
-    return starting;
+}
+
+static void log_when_ready(struct master *m)
+{
+    if (m->ready_logged || !pool_is_complete(&m->pool))
+        return;
+    m->ready_logged = true;
+    log_info("serve.ready", KV_I64("workers", m->pool.target),
+             KV_STR("fcgi_socket", m->conf->fcgi_socket),
+             KV_STR("status_socket", m->conf->status_socket));
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -245,14 +244,12 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < 0 ? b : b < 0 ? a : a < b ? a : b;
 }
 
-static void wait_for_events(struct master *m, bool starting)
+static void wait_for_events(struct master *m)
 {
     struct pollfd fds[1 + STATUS_POLL_MAX] = {{.fd = m->signal_fd, .events = POLLIN}};
     size_t count = 1 + status_server_poll(m->status, fds + 1);
     int64_t wait_ms =
         sooner(pool_wait_ms(&m->pool, now_ms(m)), status_server_wait_ms(m->status, now_ms(m)));
-    if (starting)
-        wait_ms = sooner(wait_ms, STARTING_TICK_MS);
     /* A failed poll (EINTR) is an early wake-up: the loop looks at everything anyway. */
     (void)poll(fds, count, (int)wait_ms);
 }
@@ -261,8 +258,10 @@ static void run_loop(struct master *m)
 {
     bool door_open = true;
     while (act(m)) {
-        wait_for_events(m, watch_starting(m));
+        log_when_ready(m);
+        wait_for_events(m);
         read_signals(m);
+        watch_starting(m);
         status_server_run(m->status, now_ms(m), world_now_ms(m->world));
         if (m->pool.stopping && door_open) {
             door_open = false;

@@ -100,6 +100,16 @@ static bool any_worker_alive(const struct pool *pool)
     return false;
 }
 
+bool pool_is_complete(const struct pool *pool)
+{
+    for (size_t i = 0; i < POOL_SLOTS; i++) {
+        enum pool_slot_state state = pool->slots[i].state;
+        if (state != (is_wanted(pool, i) ? POOL_SLOT_RUNNING : POOL_SLOT_EMPTY))
+            return false;
+    }
+    return true;
+}
+
 /* Whether some slot is on its way from one process to the next: then no other may begin, so that a
  * reload never takes away two. */
 static bool any_in_change(const struct pool *pool)
@@ -182,6 +192,8 @@ int64_t pool_wait_ms(const struct pool *pool, int64_t now_ms)
         int64_t at = kill_time_ms(pool, i);
         if (is_wanted(pool, i) && slot->state == POOL_SLOT_EMPTY)
             at = slot->start_at_ms;
+        if (slot->state == POOL_SLOT_STARTING && (at == 0 || at > now_ms + POOL_STARTING_TICK_MS))
+            at = now_ms + POOL_STARTING_TICK_MS;
         if (at > 0 && at < soonest)
             soonest = at;
     }

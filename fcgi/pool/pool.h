@@ -18,6 +18,9 @@
 #define POOL_BACKOFF_MAX_MS    5000
 #define POOL_QUICK_CRASHES_MAX 10
 
+/* Readiness is read off the scoreboard: how often, while some worker is on its way up. */
+#define POOL_STARTING_TICK_MS 20
+
 enum pool_slot_state {
     POOL_SLOT_EMPTY,
     POOL_SLOT_STARTING, /* forked, not yet ready */
@@ -71,6 +74,9 @@ void pool_on_reload(struct pool *pool);
 void pool_on_resize(struct pool *pool, int change); /* kept within 1 to WORKERS_MAX */
 /* The door is closed: workers end by themselves when the queue is empty. */
 void pool_on_stop(struct pool *pool, int64_t now_ms);
+
+/* Whether every process that is wanted runs, and no other. */
+bool pool_is_complete(const struct pool *pool);
 
 /* The next thing to do; the pool already counts it as done. */
 struct pool_action pool_next(struct pool *pool, int64_t now_ms);

@@ -36,7 +36,8 @@ struct snapshot {
 struct scoreboard {
     struct worker_slot workers[WORKERS_MAX];
     _Atomic pid_t keeper_pid;
-    _Atomic uint64_t snapshot_writes; /* the newest copy is number `writes % 2` */
+    _Atomic int64_t keeper_started_ms; /* monotonic */
+    _Atomic uint64_t snapshot_writes;  /* the newest copy is number `writes % 2` */
     struct snapshot snapshots[2];
 };
 

@@ -25,6 +25,9 @@
 #define HEADERS_MAX    KIB(4)
 /* nginx sends whole requests at once; a peer silent for so long is gone. */
 #define PEER_TIMEOUT_S 10
+/* A worker killed between being woken and accepting leaves a connection that no other was told of;
+ * this is the longest it then waits for an idle one. */
+#define LOOK_AGAIN_MS  1000
 
 struct worker {
     const struct conf *conf;
@@ -102,19 +105,29 @@ static void close_worker(struct worker *w)
     close(w->epoll_fd);
 }
 
+/* SIGTERM stays blocked but while waiting; a worker that is never idle finds it pending. */
+static bool must_end(void)
+{
+    sigset_t pending;
+    return end_asked || (sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1);
+}
+
 /* The next connection, waiting for it; -1 when the worker shall end: SIGTERM came, or the listening
- * socket is shut and its queue empty. */
+ * socket is shut and its queue empty. A connection that woke this worker woke no other, so it is
+ * taken even when the end was asked for meanwhile. */
 static int accept_connection(const struct worker *w)
 {
-    while (!end_asked) {
+    bool woken = false;
+    while (woken || !must_end()) {
         struct epoll_event event;
         int fd = accept4(w->listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;
+        woken = false;
         if (errno == EINVAL)
             return -1; /* shut */
         if (errno == EAGAIN)
-            (void)epoll_pwait(w->epoll_fd, &event, 1, -1, &w->wait_mask);
+            woken = epoll_pwait(w->epoll_fd, &event, 1, LOOK_AGAIN_MS, &w->wait_mask) > 0;
         else if (errno != EINTR && errno != ECONNABORTED)
             usleep(1000); /* out of descriptors or memory: do not spin */
     }
