@@ -56,7 +56,7 @@ void json_add_string(struct buf *b, struct slice s)
 
 void json_add_name(struct buf *b, const char *name)
 {
-    char last = b->len > 0 ? b->ptr[b->len - 1] : '{';
+    char last = (char)(b->len > 0 ? b->ptr[b->len - 1] : '{');
     if (last != '{' && last != '[')
         buf_add_char(b, ',');
     json_add_string(b, slice_from_cstr(name));

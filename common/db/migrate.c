@@ -66,23 +66,30 @@ static bool read_dir(const char *dir, struct migrations *ret, struct err *err)
     return true;
 }
 
+/* 0001, 0002, ...: a gap is a file somebody forgot to hand over. */
+static bool check_numbers(const struct migrations *list, struct err *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].version != (int64_t)i + 1)
+            return err_fail(err, &ERR_SETTINGS_INVALID,
+                            "migrations must be numbered 0001, 0002, ... without a gap: %s",
+                            list->items[i].name);
+    return true;
+}
+
 bool migrations_list(const char *dir, struct migrations *ret, struct err *err)
 {
     struct migrations found = {calloc(MIGRATION_FILES_MAX, sizeof(struct migration)), 0};
-    bool good = found.items ? read_dir(dir, &found, err)
-                            : err_fail(err, &ERR_INTERNAL, "no memory for the migrations");
-    if (good)
-        qsort(found.items, found.count, sizeof found.items[0], by_version);
-    for (size_t i = 0; good && i < found.count; i++)
-        if (found.items[i].version != (int64_t)i + 1)
-            good = err_fail(err, &ERR_SETTINGS_INVALID,
-                            "migrations must be numbered 0001, 0002, ... without a gap: %s",
-                            found.items[i].name);
-    if (good)
+    if (!found.items)
+        return err_fail(err, &ERR_INTERNAL, "no memory for the migrations");
+    bool good = read_dir(dir, &found, err);
+    qsort(found.items, found.count, sizeof found.items[0], by_version);
+    if (good && check_numbers(&found, err)) {
         *ret = found;
-    else
-        migrations_done(&found);
-    return good;
+        return true;
+    }
+    migrations_done(&found);
+    return false;
 }
 
 void migrations_done(struct migrations *migrations)
@@ -248,8 +255,8 @@ static bool run_statements(const struct runner *r, const struct migration *m, st
 
 static bool apply_file(const struct runner *r, const struct migration *m, struct err *err)
 {
-    struct slice text;
-    struct record record;
+    struct slice text = {0};
+    struct record record = {0};
     arena_reset(r->arena);
     if (!read_file(r->dir, m->name, r->arena, &text, err) ||
         !read_record(r, m->version, &record, err))
