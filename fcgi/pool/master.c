@@ -55,6 +55,13 @@ static bool open_signals(struct master *m, struct err *err)
     return m->signal_fd >= 0 || err_fail(err, &ERR_INTERNAL, "signalfd: %s", strerror(errno));
 }
 
+/* A look that takes as long as a database can make it, and two that were missed. */
+static int64_t stale_ms(const struct conf *conf)
+{
+    return 3 * conf->keeper_interval_ms +
+           (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
+}
+
 static bool open_master(struct master *m, struct err *err)
 {
     pool_init(&m->pool, (size_t)m->conf->workers, m->conf->stop_timeout_s * MS_PER_S);
@@ -62,7 +69,7 @@ static bool open_master(struct master *m, struct err *err)
     if (!m->board || !open_signals(m, err) ||
         !listener_open(m->conf->fcgi_socket, (int)m->conf->fcgi_backlog, &m->listener, err))
         return false;
-    const struct status_source source = {&m->pool, m->board, m->pid, now_ms(m)};
+    const struct status_source source = {&m->pool, m->board, m->pid, now_ms(m), stale_ms(m->conf)};
     m->status = status_server_open(m->conf->status_socket, &source, err);
     if (!m->status)
         listener_close(&m->listener);

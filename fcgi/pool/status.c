@@ -4,9 +4,6 @@
 #include "common/web/problem.h"
 #include "fcgi/pool/keeper.h"
 
-/* A snapshot older than this is no knowledge: the keeper hangs or is gone. */
-#define SNAPSHOT_STALE_MS 30000
-
 struct tally {
     size_t starting, idle, busy, ending;
 };
@@ -95,7 +92,7 @@ static void write_restarts(struct buf *out, const struct pool_counts *counts)
 static struct snapshot fresh_snapshot(const struct status_source *s, int64_t unix_ms)
 {
     struct snapshot seen = scoreboard_snapshot(s->board);
-    if (unix_ms - seen.checked_ms > SNAPSHOT_STALE_MS)
+    if (unix_ms - seen.checked_ms > s->stale_ms)
         seen.database = DATABASE_UNKNOWN;
     return seen;
 }

@@ -12,6 +12,7 @@ struct status_source {
     const struct pool *pool;
     const struct scoreboard *board;
     int64_t pid, started_ms; /* of the master; monotonic */
+    int64_t stale_ms;        /* an older look of the keeper is no knowledge: it hangs or is gone */
 };
 
 /* Answers a GET or HEAD; anything else gets a problem. `now_ms` monotonic, `unix_ms` wall clock. */

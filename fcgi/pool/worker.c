@@ -6,6 +6,7 @@
 #include "common/web/reply.h"
 #include "fcgi/api/dispatch.h"
 #include "fcgi/api/routes.h"
+#include "fcgi/pool/fastcgi_answer.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -140,27 +141,31 @@ static struct slice param(const FCGX_Request *fcgi, const char *name)
 }
 
 /* Reads the whole body, so that closing the connection never cuts the answer off, but keeps no more
- * than the largest any route takes. */
-static void read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
+ * than the largest any route takes. False when it breaks off: nginx is gone, nobody would read an
+ * answer, and half a body must never be acted on. */
+static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
 {
     int64_t length = 0;
-    struct slice declared = param(fcgi, "CONTENT_LENGTH");
-    if (declared.len == 0 || number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
-        length = 0;
-    size_t limit = api_body_limit();
-    req->body_too_large = (size_t)length > limit;
+    struct slice declared = param(fcgi, "CONTENT_LENGTH"); /* nginx always knows it */
+    if (declared.len > 0 && number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
+        return false;
+    req->body_too_large = (size_t)length > api_body_limit();
     struct buf body = arena_buf(&w->arena, req->body_too_large ? 0 : (size_t)length);
     char piece[4096];
+    int64_t read = 0;
     int got;
-    while ((got = FCGX_GetStr(piece, sizeof piece, fcgi->in)) > 0)
+    while ((got = FCGX_GetStr(piece, sizeof piece, fcgi->in)) > 0) {
         buf_add(&body, (struct slice){piece, (size_t)got});
+        read += got;
+    }
     if (!body.full)
         req->body = buf_slice(&body);
+    return read == length;
 }
 
-static struct request read_request(struct worker *w, FCGX_Request *fcgi)
+static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *ret)
 {
-    struct request req = {
+    *ret = (struct request){
         .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
         .content_type = param(fcgi, "CONTENT_TYPE"),
         .accept = param(fcgi, "HTTP_ACCEPT"),
@@ -169,68 +174,77 @@ static struct request read_request(struct worker *w, FCGX_Request *fcgi)
         .trace_id = param(fcgi, "HTTP_X_AMZN_TRACE_ID"),
         .remote_addr = param(fcgi, "REMOTE_ADDR"),
     };
-    read_body(w, fcgi, &req);
-    return req;
+    return read_body(w, fcgi, ret);
 }
 
-static void put(FCGX_Request *fcgi, struct slice s)
+static struct slice write_head(const struct reply *reply, struct buf *head)
 {
-    if (s.len > 0)
-        (void)FCGX_PutStr(s.ptr, (int)s.len, fcgi->out); /* nginx may have hung up: nothing to do */
-}
-
-static void write_reply(FCGX_Request *fcgi, const struct reply *reply)
-{
-    char storage[160];
-    struct buf head = BUF(storage);
-    buf_add_format(&head, "Status: %d %s\r\n", reply->status, http_status_title(reply->status));
+    buf_add_format(head, "Status: %d %s\r\n", reply->status, http_status_title(reply->status));
     if (reply->content_type)
-        buf_add_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
+        buf_add_format(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
                        reply->body.len);
-    put(fcgi, buf_slice(&head));
-    put(fcgi, buf_slice(&reply->headers));
-    put(fcgi, SLICE("\r\n"));
-    if (reply->content_type)
-        put(fcgi, buf_slice(&reply->body));
+    buf_add(head, buf_slice(&reply->headers));
+    buf_add(head, SLICE("\r\n"));
+    return buf_slice(head);
+}
+
+/* A failed write is nginx hanging up: there is nobody left to tell. */
+static void send_reply(const FCGX_Request *fcgi, const struct request *req,
+                       const struct reply *reply)
+{
+    char storage[HEADERS_MAX + 256];
+    struct buf head = BUF(storage);
+    struct slice body = buf_slice(&reply->body);
+    if (!reply->content_type || req->method == HTTP_HEAD)
+        body.len = 0;
+    (void)!fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
+}
+
+static void count_request(const struct worker *w)
+{
+    if (w->reply.status >= 500)
+        atomic_fetch_add(&w->slot->server_errors, 1);
+    atomic_fetch_add(&w->slot->requests, 1);
+    atomic_store(&w->slot->database_connects, db_connects(w->db));
 }
 
 /* One request, from a connection that libfcgi has read. */
 static void serve_request(struct worker *w, FCGX_Request *fcgi)
 {
-    struct request req = read_request(w, fcgi);
-    log_set_request(req.request_id, req.trace_id);
-    dispatch(&w->api, w->db, &w->arena, &req, param(fcgi, "REQUEST_URI"), &w->reply);
-    write_reply(fcgi, &w->reply);
-    FCGX_Finish_r(fcgi);
-    log_debug("request.done", KV_STR("method", http_method_name(req.method)),
-              KV_SLICE("path", req.path), KV_I64("status", w->reply.status),
-              KV_I64("bytes", w->reply.body.len));
-    log_set_request((struct slice){0}, (struct slice){0});
-    if (w->reply.status >= 500)
-        atomic_fetch_add(&w->slot->server_errors, 1);
-    atomic_fetch_add(&w->slot->requests, 1);
-    atomic_store(&w->slot->database_connects, db_connects(w->db));
+    struct request req;
+    if (read_request(w, fcgi, &req)) {
+        log_set_request(req.request_id, req.trace_id);
+        dispatch(&w->api, w->db, &w->arena, &req, param(fcgi, "REQUEST_URI"), &w->reply);
+        send_reply(fcgi, &req, &w->reply);
+        log_debug("request.done", KV_STR("method", http_method_name(req.method)),
+                  KV_SLICE("path", req.path), KV_I64("status", w->reply.status),
+                  KV_I64("bytes", w->reply.body.len));
+        log_set_request((struct slice){0}, (struct slice){0});
+        count_request(w);
+    }
     arena_reset(&w->arena);
     arena_trim(&w->answer_memory, w->reply.body.len);
 }
 
+/* The connection is closed by us alone: libfcgi would first wait for nginx to close its side. */
 static void serve_connection(struct worker *w, int fd)
 {
     const struct timeval timeout = {.tv_sec = PEER_TIMEOUT_S};
     FCGX_Request fcgi;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    if (FCGX_InitRequest(&fcgi, -1, 0) != 0) { /* -1: libfcgi never accepts by itself */
-        close(fd);
-        return;
+    if (FCGX_InitRequest(&fcgi, -1, 0) == 0) { /* -1: libfcgi never accepts by itself */
+        fcgi.ipcFd = fd;
+        fcgi.keepConnection = 1; /* or FCGX_Accept_r() would close what it is handed */
+        if (FCGX_Accept_r(&fcgi) == 0) {
+            serve_request(w, &fcgi);
+            FCGX_Free(&fcgi, 0);
+        } else {
+            fd = -1; /* closed by libfcgi, as a request it could not read */
+        }
     }
-    /* keepConnection keeps FCGX_Accept_r() from closing the descriptor it is handed; the request's
-     * own flag replaces it as soon as the request is read. */
-    fcgi.ipcFd = fd;
-    fcgi.keepConnection = 1;
-    if (FCGX_Accept_r(&fcgi) == 0)
-        serve_request(w, &fcgi);
-    FCGX_Free(&fcgi, 1);
+    if (fd >= 0)
+        close(fd);
 }
 
 int worker_run(const struct conf *conf, const struct world *world, int listen_fd,
