@@ -1,0 +1,67 @@
+# Every developer and QA action. The C build itself is in compile.mk and the checks are in
+# tests/lint/lint.mk: both are read by a make of their own, after local/setup has installed what
+# their first lines ask for (a compiler, pkg-config).
+.DEFAULT_GOAL := help
+# Actions named together run one after the other; inside an action the work runs in parallel.
+.NOTPARALLEL:
+.PHONY: help setup build run test lint format test-asan test-valgrind docs clean
+
+JOBS ?= $(shell nproc)
+# A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
+# hands it on.
+parallel = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+compile = $(parallel) -f compile.mk
+lint = $(parallel) -f tests/lint/lint.mk
+
+# What `make run` hands to local/stack, from the command line or the environment.
+stack_options = $(if $(DB),--db $(DB)) $(if $(DATA),--data '$(DATA)') $(if $(PORT),--port $(PORT)) \
+    $(if $(WORKERS),--workers $(WORKERS))
+# SUITE= and TEST= reach tests/run through the environment.
+export SUITE TEST
+
+help: ## this list
+	@echo 'usage: make TARGET [NAME=value ...]'
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS='	' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
+
+setup: ## installs what every other target needs (apt packages, build/venv, downloads)
+	@local/setup all
+
+build: ## compiles build/cbu; CC=clang, WERROR=0
+	@local/setup build
+	+@$(compile) program
+
+run: ## starts the catalogue: database, nginx, workers, demo data; PORT=8000 WORKERS=8 DB=mariadb|mysql DATA=folder
+	@local/setup run $(filter mysql,$(DB))
+	+@$(compile) program
+	@exec local/stack up --follow $(stack_options)
+
+test: ## every suite, reports in build/reports/; SUITE=unit, SUITE=integration, TEST=words of a test's name
+	@local/setup test
+	+@$(compile) program tests
+	@exec tests/run
+
+lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, clang, ruff, shellcheck, include directions
+	@local/setup lint
+	+@$(lint)
+
+format: ## lays out C and Python as `make lint` wants them
+	@local/setup lint
+	+@$(lint) format
+
+test-asan: ## unit and integration under AddressSanitizer and UndefinedBehaviorSanitizer; SUITE= TEST=
+	@local/setup test
+	+@$(compile) VARIANT=asan program tests
+	@exec tests/run --plan asan
+
+test-valgrind: ## unit and 200 requests under valgrind; SUITE= TEST=
+	@local/setup test valgrind
+	+@$(compile) program tests
+	@exec tests/run --plan valgrind
+
+docs: build ## writes docs/configuration.md from the tables of the program and of nginx
+	docs/write-configuration > build/configuration.md
+	mv build/configuration.md docs/configuration.md
+
+clean: ## removes what the build made; the data of `make run` (local/data) stays
+	rm -rf build
