@@ -1,0 +1,158 @@
+"""The command line of tests/run, and the table of suites."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from .report import Counts
+from .suite import REPORTS, ROOT, Checker, PytestSuite, Suite, UnitSuite
+
+SANITIZERS = Checker(
+    "sanitizers",
+    lambda folder: {
+        "ASAN_OPTIONS": f"detect_leaks=1:log_path={folder}/asan",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={folder}/ubsan",
+    },
+    is_finding=lambda text: bool(text.strip()),
+)
+
+
+def _memcheck_found(text: str) -> bool:
+    """Whether a log of memcheck holds an error. A process that SIGKILL ended (a unit test does that
+    on purpose) has no summary: its header of six lines is all there may be."""
+    summary = re.search(r"ERROR SUMMARY: (\d+) errors", text)
+    return summary[1] != "0" if summary else len(text.splitlines()) > 6
+
+
+# tests/valgrind/memcheck reads VALGRIND_LOGS; every process of the program writes a log of its own.
+VALGRIND = Checker(
+    "valgrind",
+    lambda folder: {"VALGRIND_LOGS": str(folder), "CK_FORK": "no"},
+    is_finding=_memcheck_found,
+)
+MEMCHECK = "tests/valgrind/memcheck"
+
+# A plan is what one make target runs. Limits are for the slowest machine, not for this one.
+PLANS: dict[str, list[Suite]] = {
+    "test": [
+        UnitSuite("unit", 300),
+        PytestSuite("docs", 1200, folder="tests/docs"),
+        PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
+        PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
+    ],
+    "asan": [
+        UnitSuite("unit-asan", 600, checker=SANITIZERS, program="build/asan/tests/unit"),
+        PytestSuite(
+            "integration-mariadb-asan",
+            3000,
+            {"DB": "mariadb", "CBU": str(ROOT / "build/asan/cbu")},
+            checker=SANITIZERS,
+        ),
+    ],
+    "valgrind": [
+        UnitSuite("unit-valgrind", 1800, checker=VALGRIND, wrapper=(MEMCHECK,)),
+        PytestSuite(
+            "smoke-valgrind",
+            1200,
+            {"MEMCHECK": str(ROOT / MEMCHECK)},
+            checker=VALGRIND,
+            folder="tests/valgrind",
+        ),
+    ],
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    suites = _selected(PLANS[options.plan], options.suite)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    _set_environment()
+    results: list[tuple[Suite, Counts, float]] = []
+    try:
+        for suite in suites:
+            print(f"\n===== {suite.name} =====", flush=True)
+            begin = time.monotonic()
+            counts = suite.run(options.test)
+            results.append((suite, counts, time.monotonic() - begin))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return _close(results, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = "\n".join(
+        f"  {plan:<9} {', '.join(suite.name for suite in suites)}" for plan, suites in PLANS.items()
+    )
+    parser = argparse.ArgumentParser(
+        prog="tests/run",
+        description="Runs test suites; JUnit XML of each is in build/reports/.",
+        epilog=f"plans and their suites:\n{names}\n\n"
+        "SUITE and TEST in the environment stand for --suite and --test.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--plan", choices=list(PLANS), default="test", help="default: test")
+    parser.add_argument(
+        "--suite",
+        default=os.environ.get("SUITE", ""),
+        metavar="NAMES",
+        help="only suites whose names begin with one of these words",
+    )
+    parser.add_argument(
+        "--test",
+        default=os.environ.get("TEST", ""),
+        metavar="WORDS",
+        help="only tests that match: pytest -k, or part of a unit test's name",
+    )
+    return parser
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _selected(suites: list[Suite], words: str) -> list[Suite]:
+    prefixes = tuple(words.replace(",", " ").split())
+    return [suite for suite in suites if not prefixes or suite.name.startswith(prefixes)]
+
+
+def _set_environment() -> None:
+    """What every suite may rely on; a value that is set already stays."""
+    os.environ.setdefault("CBU", str(ROOT / "build/cbu"))
+    os.environ.setdefault("SAMPLE_CATALOGUE", str(ROOT / "build/deps/sample-catalogue"))
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    vectors = Path(os.environ.get("VECTORS") or ROOT / "../shared/vectors").resolve()
+    if vectors.is_dir():
+        os.environ["VECTORS"] = str(vectors)
+
+
+def _close(results: list[tuple[Suite, Counts, float]], options: argparse.Namespace) -> int:
+    total = Counts()
+    print()
+    for suite, counts, _ in results:
+        total.add(counts)
+        for skip in counts.skips:
+            print(f"skipped  {suite.name}: {skip}")
+    for suite, counts, seconds in results:
+        mark = "FAILED" if counts.failed else "ok"
+        print(
+            f"{mark:<8} {suite.name}: {counts.total} tests, {counts.failed} bad, "
+            f"{counts.skipped} left out, {seconds:.0f} s"
+        )
+    if total.total == 0:
+        print(f"nothing matches SUITE={options.suite!r} TEST={options.test!r}", file=sys.stderr)
+        return 1
+    closing = f"{total.passed} passed, {total.failed} failed"
+    print(closing + (f", {total.skipped} skipped" if total.skipped else ""), flush=True)
+    return 1 if total.failed else 0
