@@ -49,7 +49,8 @@ static const struct command {
      "Applies the SQL files of MIGRATIONS_DIR that were not applied yet, in order, under a lock.\n"
      "Uses MIGRATE_DATABASE_URL if set. Exit status: 0 up to date, 65 a file differs from what "
      "was\n"
-     "applied, 69 the database is unavailable, 70 a statement failed.\n",
+     "applied, 69 the database is unavailable, 70 a statement failed, 78 bad settings or file\n"
+     "names.\n",
      command_migrate, 0},
     {"import", "FILE|-", "load products from NDJSON, one JSON object a line",
      "Members: sku, name, category, price_minor and stock are required; description, brand,\n"

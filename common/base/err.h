@@ -33,6 +33,8 @@ struct err {
     X(ERR_BODY_INVALID, 422, "body_invalid", "The request body does not match its schema.")        \
     X(ERR_INTERNAL, 500, "internal", "The service failed; the fault has been logged.")             \
     X(ERR_DATABASE_DOWN, 503, "database_down", "The database is unavailable; try again later.")    \
+    X(ERR_DATABASE_SCHEMA, 503, "database_schema",                                                 \
+      "The database is being brought up to date; try again later.")                                \
     X(ERR_WRITE_UNKNOWN, 503, "write_unknown",                                                     \
       "The database connection was lost; it is not known whether the change was made.")            \
     X(ERR_MIGRATION_CHANGED, 500, "migration_changed",                                             \

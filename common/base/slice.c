@@ -1,7 +1,6 @@
 #include "common/base/slice.h"
 
 #include <string.h>
-#include <strings.h>
 
 struct slice slice_from_cstr(const char *text)
 {
@@ -13,9 +12,20 @@ bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Not strncasecmp(): that ends at a NUL, and goes by the locale. */
 bool slice_equal_ignore_case(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return false;
+    return true;
 }
 
 bool slice_starts_with(struct slice s, struct slice prefix)

@@ -14,6 +14,8 @@ static const struct slice connect_statement =
 /* After a failed connect, calls fail at once for this long: a dead database must cost each request
  * nothing, not a connect timeout. */
 #define CONNECT_PAUSE_MS 250
+#define DEADLOCK         1213 /* ER_LOCK_DEADLOCK */
+#define DEADLOCK_TRIES   20
 #define COLUMNS_MAX      32
 
 struct db {
@@ -21,7 +23,9 @@ struct db {
     const struct world *world;
     struct db_options options;
     void *link;
-    bool connected, in_transaction;
+    bool connected;
+    bool in_transaction; /* from begin to commit or rollback, even when the connection is lost */
+    bool pinned;         /* a statement of SQL_PIN_BYTES went over this connection */
     int64_t replace_at_ms, used_at_ms, retry_at_ms, connects;
     char server[64], connect_error[200];
 };
@@ -60,13 +64,14 @@ static void disconnect(struct db *db)
 {
     if (db->connected)
         db->driver->disconnect(db->link);
-    db->connected = db->in_transaction = false;
+    db->connected = db->pinned = false;
 }
 
 /* "5.5.5-10.11.19-MariaDB-0+deb12u1" (the prefix is for old replicas) or "8.0.31". */
 static void remember_server(struct db *db)
 {
-    struct slice info = slice_from_cstr(db->driver->server_info(db->link)), version, kind = {0};
+    struct slice info = slice_from_cstr(db->driver->server_info(db->link));
+    struct slice version = {0}, kind = {0};
     struct buf out = BUF(db->server);
     if (slice_starts_with(info, SLICE("5.5.5-")))
         info = slice_after(info, sizeof "5.5.5-" - 1);
@@ -106,11 +111,14 @@ static bool connect_now(struct db *db, struct err *err)
     return true;
 }
 
-/* A connection that is due goes between statements, never inside a transaction. */
+/* A connection that is due goes between statements, never inside a transaction. What is left of a
+ * transaction must not run on a new connection, where each statement would commit by itself. */
 static bool ensure_connected(struct db *db, struct err *err)
 {
     int64_t now = now_ms(db);
-    if (db->connected && !db->in_transaction && !db->options.keep &&
+    if (db->in_transaction)
+        return db->connected || err_fail(err, &ERR_DATABASE_DOWN, "the transaction was lost");
+    if (db->connected && !db->options.keep &&
         (now >= db->replace_at_ms || now - db->used_at_ms > db->options.max_idle_ms))
         disconnect(db);
     return db->connected || connect_now(db, err);
@@ -131,30 +139,40 @@ static bool is_loss(unsigned number)
     return false;
 }
 
-static unsigned run_once(struct db *db, const struct sql *sql, void **ret_result)
+/* A table or column is missing: this version came before its migration, and will do when it has
+ * run. */
+static bool is_schema_fault(unsigned number)
 {
-    unsigned number = db->driver->query(db->link, buf_slice(&sql->text), ret_result);
+    return number == 1146 || number == 1054;
+}
+
+static unsigned run_once(struct db *db, struct slice statement, void **ret_result)
+{
+    unsigned number = db->driver->query(db->link, statement, ret_result);
     db->used_at_ms = now_ms(db);
+    db->pinned = db->pinned || statement.len >= SQL_PIN_BYTES;
     return number;
 }
 
-/* What a failed statement means for its caller; a lost connection is closed. */
-static bool fail(struct db *db, unsigned number, bool writes, struct err *err)
+static void end_pin(struct db *db)
 {
-    const struct err_kind *kind = &ERR_INTERNAL;
+    if (db->pinned && !db->in_transaction && !db->options.keep)
+        disconnect(db);
+}
+
+/* What a failed statement means for its caller. A lost connection is closed; so is one whose
+ * transaction the server has rolled back to end a deadlock, since what is left of it would commit
+ * statement by statement. */
+static void note_failure(struct db *db, unsigned number, bool writes, struct err *err)
+{
+    const struct err_kind *kind = is_schema_fault(number) ? &ERR_DATABASE_SCHEMA : &ERR_INTERNAL;
     bool lost = is_loss(number), safe = !writes || db->in_transaction;
     if (lost)
         kind = safe ? &ERR_DATABASE_DOWN : &ERR_WRITE_UNKNOWN;
     err_fail(err, kind, "%s", db->driver->error_text(db->link));
-    if (lost)
+    if (lost || (number == DEADLOCK && db->in_transaction))
         disconnect(db);
-    return false;
-}
-
-static void end_pin(struct db *db, const struct sql *sql)
-{
-    if (sql->text.len >= SQL_PIN_BYTES && !db->in_transaction && !db->options.keep)
-        disconnect(db);
+    end_pin(db);
 }
 
 bool db_read(struct db *db, const struct sql *sql, struct db_rows *ret, struct err *err)
@@ -163,17 +181,20 @@ bool db_read(struct db *db, const struct sql *sql, struct db_rows *ret, struct e
     if (!sql_ready(sql, err) || !ensure_connected(db, err))
         return false;
     int64_t started_ms = now_ms(db), limit_ms = (int64_t)db->options.target.io_timeout_s * MS_PER_S;
-    unsigned number = run_once(db, sql, &rows.result);
-    bool again = is_loss(number) && !db->in_transaction && now_ms(db) - started_ms < limit_ms / 2;
+    unsigned number = run_once(db, buf_slice(&sql->text), &rows.result);
+    bool again = is_loss(number) && !db->in_transaction && !db->options.keep &&
+                 now_ms(db) - started_ms < limit_ms / 2;
     if (again) {
         disconnect(db);
         if (!connect_now(db, err))
             return false;
-        number = run_once(db, sql, &rows.result);
+        number = run_once(db, buf_slice(&sql->text), &rows.result);
     }
-    if (number != 0)
-        return fail(db, number, false, err);
-    end_pin(db, sql);
+    if (number != 0) {
+        note_failure(db, number, false, err);
+        return false;
+    }
+    end_pin(db);
     *ret = rows;
     return true;
 }
@@ -260,66 +281,84 @@ bool db_read_one(struct db *db, struct arena *arena, const char *statement, cons
     return copy_texts(arena, out, out_count, err);
 }
 
+/* Runs a statement that changes something. Outside a transaction the victim of a deadlock
+ * was rolled back whole, so it may be repeated; the one that won has gone on meanwhile. */
+static unsigned run_write(struct db *db, const struct sql *sql, void **ret_result)
+{
+    unsigned number = run_once(db, buf_slice(&sql->text), ret_result);
+    for (int i = 1; i < DEADLOCK_TRIES && number == DEADLOCK && !db->in_transaction; i++)
+        number = run_once(db, buf_slice(&sql->text), ret_result);
+    return number;
+}
+
 bool db_write(struct db *db, const struct sql *sql, struct db_written *ret, struct err *err)
 {
     void *result = NULL;
     if (!sql_ready(sql, err) || !ensure_connected(db, err))
         return false;
-    unsigned number = run_once(db, sql, &result);
+    unsigned number = run_write(db, sql, &result);
     if (result)
         db->driver->result_free(result);
     if (ret)
         *ret = (struct db_written){.server_errno = number};
-    if (number != 0)
-        return fail(db, number, true, err);
+    if (number != 0) {
+        note_failure(db, number, true, err);
+        return false;
+    }
     if (ret) {
         ret->affected = db->driver->affected_rows(db->link);
         ret->insert_id = db->driver->insert_id(db->link);
     }
-    end_pin(db, sql);
+    end_pin(db);
     return true;
-}
-
-static bool run_plain(struct db *db, const char *statement, struct err *err)
-{
-    char storage[64];
-    struct sql sql = {.text = BUF(storage)};
-    sql_add_plain(&sql, statement);
-    return db_write(db, &sql, NULL, err);
 }
 
 bool db_begin(struct db *db, struct err *err)
 {
     /* A START TRANSACTION that got lost changed nothing, so it may be repeated like a read. */
-    struct err first = {0};
-    if (!run_plain(db, "START TRANSACTION", &first)) {
-        if (first.kind != &ERR_WRITE_UNKNOWN)
-            return err_fail(err, first.kind, "%s", first.cause);
-        if (!run_plain(db, "START TRANSACTION", err))
-            return false;
-    }
-    db->in_transaction = true;
-    return true;
+    CLEANUP(db_rows_done) struct db_rows none = {0};
+    char storage[32];
+    struct sql sql = {.text = BUF(storage)};
+    sql_add_plain(&sql, "START TRANSACTION");
+    db->in_transaction = db_read(db, &sql, &none, err);
+    return db->in_transaction;
+}
+
+/* Runs the statement on the connection of the transaction, however old it is by now: on a new one
+ * there would be nothing to commit, and the server would not say so. */
+static unsigned end_transaction(struct db *db, struct slice statement)
+{
+    void *none = NULL;
+    db->in_transaction = false;
+    return run_once(db, statement, &none);
 }
 
 bool db_commit(struct db *db, struct err *err)
 {
     if (!db->in_transaction)
         return err_fail(err, &ERR_INTERNAL, "commit without a transaction");
-    db->in_transaction = false; /* from here on a loss leaves the fate unknown */
-    if (db->connected)
-        return run_plain(db, "COMMIT", err);
-    return err_fail(err, &ERR_DATABASE_DOWN, "connection lost before commit");
+    if (!db->connected) {
+        db->in_transaction = false;
+        return err_fail(err, &ERR_DATABASE_DOWN, "the connection was lost before the commit");
+    }
+    unsigned number = end_transaction(db, SLICE("COMMIT"));
+    if (number == 0) {
+        end_pin(db);
+        return true;
+    }
+    /* Outside the transaction by now: a loss leaves its fate unknown. Nothing of it may linger. */
+    note_failure(db, number, true, err);
+    disconnect(db);
+    return false;
 }
 
 void db_rollback(struct db *db)
 {
-    struct err ignored = {0};
-    if (!db->in_transaction)
-        return;
-    db->in_transaction = false;
-    if (!run_plain(db, "ROLLBACK", &ignored))
+    bool sent = db->in_transaction && db->connected;
+    if (sent && end_transaction(db, SLICE("ROLLBACK")) != 0)
         disconnect(db); /* which rolls back on the server */
+    db->in_transaction = false;
+    end_pin(db);
 }
 
 struct slice db_server(const struct db *db)

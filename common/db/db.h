@@ -6,8 +6,9 @@
  * its connection closed. (AWS, "Avoiding pinning an RDS Proxy".)
  *
  * Losing the connection: a read outside a transaction is repeated once on a new connection, unless
- * it already waited most of its time limit. A write is never repeated: ERR_WRITE_UNKNOWN tells that
+ * it already waited half of its time limit. A write is never repeated: ERR_WRITE_UNKNOWN tells that
  * its fate is not known. Inside a transaction every loss before COMMIT means "rolled back".
+ * A write outside a transaction that the server gave up to end a deadlock is repeated.
  *
  * Not for use by two threads or across fork(). */
 #ifndef COMMON_DB_DB_H
@@ -23,7 +24,8 @@ struct db_options {
     struct db_target target;
     int64_t max_age_ms;  /* a connection is replaced at 90 to 100 % of this age */
     int64_t max_idle_ms; /* and when it was idle for longer than this */
-    bool keep;           /* never replaced: it holds a lock (`cbu migrate` only, not by proxy) */
+    bool keep; /* neither replaced nor, once lost, made again for a read: it holds a lock (`cbu
+                  migrate` only, not by proxy) */
 };
 
 /* What db_open() keeps is copied; `driver` and `world` are borrowed. Does not connect yet. */
@@ -76,6 +78,8 @@ struct db_written {
 bool db_write(struct db *db, const struct sql *sql, struct db_written *ret,
               struct err *err) MUST_USE;
 
+/* What was begun ends with db_commit() or db_rollback(), whatever failed between: after a loss
+ * every statement up to there fails with ERR_DATABASE_DOWN. Errors: those of db_read(). */
 bool db_begin(struct db *db, struct err *err) MUST_USE;
 /* Errors: ERR_WRITE_UNKNOWN when the connection was lost during COMMIT. */
 bool db_commit(struct db *db, struct err *err) MUST_USE;

@@ -98,13 +98,19 @@ void migrations_done(struct migrations *migrations)
     *migrations = (struct migrations){0};
 }
 
+/* Two dashes begin a comment only with a blank or a control character, or nothing, behind them. */
+static bool starts_dash_comment(struct slice text)
+{
+    return slice_starts_with(text, SLICE("--")) &&
+           (text.len == 2 || (unsigned char)text.ptr[2] <= ' ');
+}
+
 /* Length of the comment that starts at the text's first byte; 0 when none does. Versioned comments
  * of MySQL are statements and stay. */
 static size_t comment_length(struct slice text)
 {
     const char *end = NULL;
-    if (slice_starts_with(text, SLICE("-- ")) || slice_starts_with(text, SLICE("--\n")) ||
-        slice_starts_with(text, SLICE("#")))
+    if (starts_dash_comment(text) || slice_starts_with(text, SLICE("#")))
         end = memchr(text.ptr, '\n', text.len);
     else if (slice_starts_with(text, SLICE("/*")) && !slice_starts_with(text, SLICE("/*!")))
         end = memmem(text.ptr + 2, text.len - 2, "*/", 2);
@@ -131,10 +137,11 @@ static size_t quoted_length(struct slice text)
     return text.len;
 }
 
-static struct slice skip_blanks_and_comments(struct slice text)
+/* To the next statement; an empty one, which the server would refuse, is skipped too. */
+static struct slice skip_to_statement(struct slice text)
 {
     for (;;) {
-        size_t length = text.len > 0 && strchr(" \t\r\n", text.ptr[0]) ? 1 : comment_length(text);
+        size_t length = text.len > 0 && strchr(" \t\r\n;", text.ptr[0]) ? 1 : comment_length(text);
         if (text.len == 0 || length == 0)
             return text;
         text = slice_after(text, length);
@@ -143,7 +150,7 @@ static struct slice skip_blanks_and_comments(struct slice text)
 
 bool migration_statement(struct slice *rest, struct slice *ret)
 {
-    struct slice text = skip_blanks_and_comments(*rest);
+    struct slice text = skip_to_statement(*rest);
     size_t at = 0;
     if (text.len == 0)
         return false;
@@ -262,7 +269,7 @@ static bool apply_file(const struct runner *r, const struct migration *m, struct
         !read_record(r, m->version, &record, err))
         return false;
     struct slice sum = checksum(text, r->arena);
-    if (record.known && !slice_equal(record.checksum, sum))
+    if (record.complete && !slice_equal(record.checksum, sum))
         return err_fail(err, &ERR_MIGRATION_CHANGED, "%s was changed after it was applied",
                         m->name);
     if (record.complete)
@@ -270,14 +277,15 @@ static bool apply_file(const struct runner *r, const struct migration *m, struct
     r->report(m->name);
     const struct db_in made[] = {DB_I64(m->version), DB_TEXT(slice_from_cstr(m->name)),
                                  DB_TEXT(sum)};
-    const struct db_in finished[] = {DB_I64(m->version)};
+    const struct db_in finished[] = {DB_TEXT(sum), DB_I64(m->version)};
     return (record.known || run(r->db, r->arena,
                                 "INSERT INTO schema_migrations (version, name, checksum,"
                                 " statements_done) VALUES (?, ?, ?, 0)",
                                 ARRAY(made), err)) &&
            run_statements(r, m, text, record.statements_done, err) &&
            run(r->db, r->arena,
-               "UPDATE schema_migrations SET applied_at = UTC_TIMESTAMP(3) WHERE version = ?",
+               "UPDATE schema_migrations SET checksum = ?, applied_at = UTC_TIMESTAMP(3)"
+               " WHERE version = ?",
                ARRAY(finished), err);
 }
 

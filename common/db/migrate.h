@@ -1,7 +1,8 @@
 /* migrate.h - numbered SQL files, applied once, in order, by one process at a time.
  * schema_migrations remembers each file's SHA-256 and how many of its statements are done, so a run
- * that was interrupted goes on where it stopped (DDL commits by itself on both servers), and a file
- * that was changed after it was applied is refused. Uses GET_LOCK, so never through RDS Proxy. */
+ * that was interrupted goes on where it stopped (DDL commits by itself on both servers). A file
+ * that was changed after it was applied is refused; one whose statement failed may be corrected
+ * from that statement on. Uses GET_LOCK, so never through RDS Proxy. */
 #ifndef COMMON_DB_MIGRATE_H
 #define COMMON_DB_MIGRATE_H
 

@@ -47,10 +47,13 @@ static bool require_verified_tls(MYSQL *mysql, const char *ca_file)
 #endif
 }
 
-/* Without TLS on TCP, libmariadb would silently fetch the server's RSA key from whoever answers. */
+/* Without TLS on TCP, libmariadb would silently fetch the server's RSA key from whoever answers.
+ * The protocol is named, since to both libraries "localhost" is a socket of their own choice. */
 static bool set_options(MYSQL *mysql, const struct db_target *target)
 {
-    return mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &target->connect_timeout_s) == 0 &&
+    const unsigned protocol = target->socket[0] ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    return mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
+           mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &target->connect_timeout_s) == 0 &&
            mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &target->io_timeout_s) == 0 &&
            mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &target->io_timeout_s) == 0 &&
            mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0 &&

@@ -90,8 +90,9 @@ void sql_add_plain(struct sql *sql, const char *fragment)
 
 bool sql_ready(const struct sql *sql, struct err *err)
 {
+    const struct slice beginning = {sql->text.ptr, sql->text.len < 120 ? sql->text.len : 120};
     if (sql->fault)
-        return err_fail(err, &ERR_INTERNAL, "sql: %s in: %.120s", sql->fault, sql->text.ptr);
+        return err_fail(err, &ERR_INTERNAL, "sql: %s in: %.*s", sql->fault, SLICE_ARG(beginning));
     if (sql->text.full)
         return err_fail(err, &ERR_INTERNAL, "sql: longer than %zu bytes", sql->text.cap);
     return true;

@@ -5,6 +5,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Bytes of a bad value that are shown: one that is very long must not leave no room for the faults
+ * of the others. */
+#define QUOTED_MAX 80
+
 static int64_t *int_at(void *conf, const struct conf_item *item)
 {
     return (int64_t *)(void *)((char *)conf + item->offset);
@@ -40,7 +44,7 @@ static void fault(struct buf *faults, const struct conf_item *item, const char *
     if (item->secret || !value)
         buf_add_format(faults, "%s: %s\n", item->name, what);
     else
-        buf_add_format(faults, "%s=%s: %s\n", item->name, value, what);
+        buf_add_format(faults, "%s=%.*s: %s\n", item->name, QUOTED_MAX, value, what);
 }
 
 static bool read_int(const struct conf_item *item, const char *value, void *conf,
@@ -101,7 +105,7 @@ static bool read_item(const struct conf_item *item, const char *value, unsigned 
 {
     if (!value || !*value)
         value = item->fallback;
-    if (!value && !(item->uses & uses))
+    if (!value && item->uses != 0 && !(item->uses & uses))
         value = "";
     if (!value) {
         fault(faults, item, NULL, "is required and not set");
@@ -182,8 +186,8 @@ void conf_print_markdown(const struct conf_table *table, FILE *to)
     fputs("| setting | default | range | meaning |\n|---|---|---|---|\n", to);
     for (size_t i = 0; i < table->count; i++) {
         const struct conf_item *item = &table->items[i];
-        fprintf(to, "| `%s` | %s%s%s | ", item->name, item->fallback ? "`" : "",
-                shown_default(item), item->fallback ? "`" : "");
+        const char *quote = item->fallback && *item->fallback ? "`" : "";
+        fprintf(to, "| `%s` | %s%s%s | ", item->name, quote, shown_default(item), quote);
         print_range(item, to, ", ");
         fprintf(to, " | %s%s |\n", item->help, item->secret ? " (secret)" : "");
     }

@@ -21,7 +21,7 @@ struct conf_item {
     const char *unit, *help;
     const char *choices; /* CHOICE: names separated by '|'; the field gets the position */
     bool secret;         /* shown as *** everywhere */
-    unsigned uses;       /* a required item is required by these commands only; a program's bits */
+    unsigned uses;       /* the commands that require a required item, a program's bits; 0: all */
     /* What is wrong with the value, as the end of a sentence; NULL when nothing is. May be NULL. */
     const char *(*check)(const char *value);
 };
@@ -46,8 +46,8 @@ struct conf_table {
 
 /* Fills the struct behind `conf` from `lookup` (getenv, or a test's function). Appends one line per
  * fault to `faults`, secrets never quoted, and returns false when there was any; all are found in
- * one run. A required item that is absent but has no bit of `uses` becomes "". Text values are
- * borrowed from `lookup`. */
+ * one run. A required text that is absent, but only required by other commands than those of
+ * `uses`, becomes "". Text values are borrowed from `lookup`. */
 bool conf_read(const struct conf_table *table, char *(*lookup)(const char *name), unsigned uses,
                void *conf, struct buf *faults) MUST_USE;
 

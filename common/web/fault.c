@@ -33,10 +33,8 @@ void fault_add(struct faults *faults, struct arena *arena, const char *prefix, s
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args); /* a cut message still helps */
     va_end(args);
-    struct fault fault = {make_pointer(arena, prefix, name), code,
-                          arena_copy(arena, slice_from_cstr(text))};
-    if (fault.pointer.ptr && fault.message.ptr)
-        faults->items[faults->count++] = fault;
+    faults->items[faults->count++] = (struct fault){make_pointer(arena, prefix, name), code,
+                                                    arena_copy(arena, slice_from_cstr(text))};
 }
 
 void faults_write(struct buf *out, const struct faults *faults)

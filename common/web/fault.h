@@ -18,8 +18,9 @@ struct faults {
     size_t count; /* at most FAULTS_MAX; what came after is not kept */
 };
 
-/* Adds "prefix" + escaped `name` as the pointer and the formatted text as the message. A full arena
- * or list drops the entry: the caller fails anyway. */
+/* Adds "prefix" + escaped `name` as the pointer and the formatted text as the message. A full list
+ * drops the entry; a full arena leaves its texts empty, since readers tell by `count` whether
+ * anything was wrong. */
 void fault_add(struct faults *faults, struct arena *arena, const char *prefix, struct slice name,
                const char *code, const char *fmt, ...) PRINTF(6, 7);
 /* `,"errors":[...]` in the shape of a problem; nothing when there are none. */

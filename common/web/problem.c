@@ -12,6 +12,7 @@ void problem_write(struct reply *reply, const struct request *req, const struct 
     reply_reset(reply);
     reply->status = kind->status;
     reply->content_type = "application/problem+json";
+    reply_header(reply, "Cache-Control", SLICE("no-store"));
     if (kind->status == 503)
         reply_header(reply, "Retry-After", retry_after_s);
     buf_add_char(body, '{');

@@ -8,7 +8,7 @@
 #include "common/web/request.h"
 
 /* Replaces whatever `reply` holds by the problem of `kind`. `faults` may be NULL. `cause` of the
- * error is never shown. A 503 carries Retry-After. */
+ * error is never shown. No cache keeps it; a 503 carries Retry-After. */
 void problem_write(struct reply *reply, const struct request *req, const struct err_kind *kind,
                    const struct faults *faults);
 

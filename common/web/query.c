@@ -83,6 +83,8 @@ static void read_text(const struct reader *r, const struct query_param *p, struc
     size_t length = utf8_length(value);
     if (length < (size_t)p->min || length > (size_t)p->max)
         FAULT(r, p, "length", "must have %" PRId64 " to %" PRId64 " characters", p->min, p->max);
+    else if (p->kind == QUERY_KIND_KEY && slice_trim(value).len != value.len)
+        FAULT(r, p, "blanks", "must not begin or end with a blank");
     else
         *(struct slice *)(void *)(r->ret + p->offset) = value;
 }
@@ -103,6 +105,7 @@ static void read_value(const struct reader *r, const struct query_param *p, stru
         read_list(r, p, value);
         break;
     case QUERY_KIND_TEXT:
+    case QUERY_KIND_KEY:
         read_text(r, p, value);
         break;
     }

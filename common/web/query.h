@@ -20,6 +20,7 @@ enum query_kind {
     QUERY_KIND_CHOICE, /* struct opt_i64: position in `choices` */
     QUERY_KIND_LIST,   /* struct opt_i64: bit mask over `choices`, from "a,b" */
     QUERY_KIND_TEXT,   /* struct slice; min..max code points; ptr NULL when absent */
+    QUERY_KIND_KEY,    /* a TEXT without blanks at its ends, as keys are (the database pads) */
 };
 
 struct query_param {
@@ -55,6 +56,11 @@ struct query_table {
 #define QUERY_TEXT(type, member, min, max, help)                                                   \
     {                                                                                              \
 #member, QUERY_KIND_TEXT, offsetof(struct type, member), min, max, NULL, help              \
+    }
+
+#define QUERY_KEY(type, member, min, max, help)                                                    \
+    {                                                                                              \
+#member, QUERY_KIND_KEY, offsetof(struct type, member), min, max, NULL, help               \
     }
 
 /* Fills the struct behind `ret` (zeroed by the caller). With a NULL table every parameter is

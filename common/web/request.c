@@ -82,11 +82,14 @@ bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena, 
 bool etag_listed(struct slice if_none_match, struct slice etag)
 {
     struct slice rest = if_none_match, tag;
+    if (slice_equal(slice_trim(if_none_match), SLICE("*")))
+        return true;
+    /* A tag may hold commas; its pieces lack a quote, so they equal no tag of ours. */
     while (slice_cut(&rest, ',', &tag)) {
         tag = slice_trim(tag);
         if (slice_starts_with(tag, SLICE("W/")))
             tag = slice_after(tag, 2);
-        if (slice_equal(tag, etag) || slice_equal(tag, SLICE("*")))
+        if (slice_equal(tag, etag))
             return true;
     }
     return false;

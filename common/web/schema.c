@@ -7,8 +7,9 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Integers beyond 2^53 lose digits on their way through a double (RFC 8259 section 6). */
-#define INTEGER_EXACT_MAX 9007199254740992.0
+/* Integers beyond 2^53 - 1 lose digits on their way through a double (RFC 8259 section 6): 2^53
+ * itself is also what 2^53 + 1 reads as. */
+#define INTEGER_EXACT_MAX 9007199254740991.0
 #define MEMBERS_MAX       64 /* a bit each in `seen` */
 
 struct reader {
@@ -31,6 +32,15 @@ static bool has_control(struct slice text, bool breaks_allowed)
     return false;
 }
 
+static void store_text(const struct reader *r, const struct field *f, struct slice text)
+{
+    struct slice copy = arena_copy(r->arena, text);
+    if (copy.ptr)
+        *(struct slice *)(void *)(r->ret + f->offset) = copy;
+    else
+        FAULT(r, f->name, "length", "is more than this request may hold");
+}
+
 static void read_text(const struct reader *r, const struct field *f, const cJSON *value)
 {
     struct slice text = slice_from_cstr(cJSON_GetStringValue(value));
@@ -45,7 +55,7 @@ static void read_text(const struct reader *r, const struct field *f, const cJSON
     else if (f->kind == FIELD_KIND_KEY && slice_trim(text).len != text.len)
         FAULT(r, f->name, "blanks", "must not begin or end with a blank");
     else
-        *(struct slice *)(void *)(r->ret + f->offset) = arena_copy(r->arena, text);
+        store_text(r, f, text);
 }
 
 static void read_i64(const struct reader *r, const struct field *f, const cJSON *value)
@@ -129,8 +139,12 @@ bool schema_read(const struct schema *schema, struct slice json, struct arena *a
         return err_fail(err, &ERR_JSON_INVALID, "%s, at byte %zu", fault.what, fault.at + 1);
     }
     CLEANUP(delete_tree) cJSON *tree = cJSON_ParseWithLength(json.ptr, json.len);
-    if (!tree)
-        return err_fail(err, &ERR_INTERNAL, "cJSON refused checked text, or has no memory");
+    if (!tree) {
+        /* All that a cJSON without the patch for CVE-2023-26819 refuses of what we accept. */
+        static const char what[] = "a number has more than 63 characters";
+        fault_add(faults, arena, "", (struct slice){0}, "json", "%s", what);
+        return err_fail(err, &ERR_JSON_INVALID, "%s", what);
+    }
     const struct reader r = {arena, faults, ret};
     if (cJSON_IsObject(tree))
         read_members(schema, &r, tree);

@@ -2,12 +2,15 @@
 
 bool category_list(struct db *db, struct arena *arena, struct db_rows *ret, struct err *err)
 {
-    /* The inner query walks one index; drafts and deleted products do not count. */
+    /* The inner query walks one index; drafts and deleted products do not count. Named, because
+     * MariaDB would look up every row by another index, category by category. */
     struct sql sql = sql_start(arena, KIB(1));
-    sql_add_plain(&sql, "SELECT c.category_key, n.products FROM"
-                        " (SELECT category_id, COUNT(*) AS products FROM products"
-                        " WHERE listed = 1 GROUP BY category_id) AS n"
-                        " JOIN categories c ON c.id = n.category_id ORDER BY c.category_key");
+    sql_add_plain(
+        &sql,
+        "SELECT c.category_key, n.products FROM"
+        " (SELECT category_id, COUNT(*) AS products FROM products"
+        " FORCE INDEX (ix_products_category_newest) WHERE listed = 1 GROUP BY category_id) AS n"
+        " JOIN categories c ON c.id = n.category_id ORDER BY c.category_key");
     return db_read(db, &sql, ret, err);
 }
 

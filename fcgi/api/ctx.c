@@ -2,6 +2,9 @@
 
 #include "common/base/number.h"
 
+/* Keep it, but ask before each use: by its ETag where there is one. */
+static const struct slice ask_again = SLICE_INIT("no-cache");
+
 bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
               struct err *err)
 {
@@ -29,6 +32,7 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
 
 bool reply_json(struct ctx *ctx, int status, struct err *err)
 {
+    reply_header(ctx->reply, "Cache-Control", ask_again);
     ctx->reply->status = status;
     ctx->reply->content_type = "application/json";
     return !ctx->reply->body.full ||
@@ -40,8 +44,8 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
 {
     if (etag) {
         reply_header(ctx->reply, "ETag", *etag);
-        reply_header(ctx->reply, "Cache-Control", SLICE("no-cache")); /* ask again, by ETag */
         if (etag_listed(ctx->request->if_none_match, *etag)) {
+            reply_header(ctx->reply, "Cache-Control", ask_again);
             ctx->reply->status = 304;
             return true;
         }

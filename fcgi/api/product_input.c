@@ -18,13 +18,13 @@ bool product_input_read(struct slice json, const char *shop_currency, struct are
 {
     const struct slice shop = slice_from_cstr(shop_currency);
     struct product_input in = {.description = SLICE(""), .currency = shop};
-    if (!schema_read(&schema, json, arena, &in, faults, err))
-        return false;
-    if (!slice_equal(in.currency, shop)) {
+    bool good = schema_read(&schema, json, arena, &in, faults, err);
+    if (!slice_equal(in.currency, shop)) { /* told beside the schema's faults, not after them */
         fault_add(faults, arena, "/", SLICE("currency"), "currency", "must be %s, not %.*s",
                   shop_currency, SLICE_ARG(in.currency));
-        return err_fail(err, &ERR_BODY_INVALID, "currency %.*s", SLICE_ARG(in.currency));
+        good = err_fail(err, &ERR_BODY_INVALID, "currency %.*s", SLICE_ARG(in.currency));
     }
-    *ret = in;
-    return true;
+    if (good)
+        *ret = in;
+    return good;
 }

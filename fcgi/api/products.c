@@ -29,8 +29,8 @@ struct list_query {
 };
 
 static const struct query_param list_params[] = {
-    QUERY_TEXT(list_query, category, 1, 100, "only products of this category"),
-    QUERY_TEXT(list_query, brand, 1, 100, "only products of this brand"),
+    QUERY_KEY(list_query, category, 1, 100, "only products of this category"),
+    QUERY_KEY(list_query, brand, 1, 100, "only products of this brand"),
     QUERY_I64(list_query, price_min, 0, PRODUCT_PRICE_MAX, "least price, in minor units"),
     QUERY_I64(list_query, price_max, 0, PRODUCT_PRICE_MAX, "greatest price, in minor units"),
     QUERY_BOOL(list_query, in_stock, "only products in stock, or only those out of it"),

@@ -42,7 +42,9 @@ bool product_find(struct db *db, struct arena *arena, int64_t id, struct product
 }
 
 /* How each sort reads. A row comparison `(a, id) > (?, ?)` would make MariaDB scan the index from
- * its start, so the key condition is spelled out; its first half bounds the range. */
+ * its start, so the key condition is spelled out. Both optimizers turn this form into ranges over
+ * the whole index, so rows with the same key before the cursor are not read again;
+ * `a >= ? AND (a > ? OR id > ?)` would read all of them for every page. */
 static const struct sort_row {
     const char *index, *category_index;
     const char *after_number, *after_text; /* takes key, key, id; NULL where the key is the id */
@@ -51,13 +53,13 @@ static const struct sort_row {
     [PRODUCT_SORT_NEWEST] = {"ix_products_newest", "ix_products_category_newest", NULL, NULL,
                              " ORDER BY p.id DESC"},
     [PRODUCT_SORT_PRICE] = {"ix_products_price", "ix_products_category_price",
-                            " AND p.price_minor >= ? AND (p.price_minor > ? OR p.id > ?)", NULL,
+                            " AND (p.price_minor > ? OR (p.price_minor = ? AND p.id > ?))", NULL,
                             " ORDER BY p.price_minor, p.id"},
     [PRODUCT_SORT_PRICE_DOWN] = {"ix_products_price", "ix_products_category_price",
-                                 " AND p.price_minor <= ? AND (p.price_minor < ? OR p.id < ?)",
+                                 " AND (p.price_minor < ? OR (p.price_minor = ? AND p.id < ?))",
                                  NULL, " ORDER BY p.price_minor DESC, p.id DESC"},
     [PRODUCT_SORT_NAME] = {"ix_products_name", "ix_products_category_name", NULL,
-                           " AND p.name >= ? AND (p.name > ? OR p.id > ?)",
+                           " AND (p.name > ? OR (p.name = ? AND p.id > ?))",
                            " ORDER BY p.name, p.id"},
 };
 
@@ -169,21 +171,24 @@ void product_upsert_add(struct sql *sql, const struct product_input *p, int64_t 
             ARRAY(in));
 }
 
+/* Whether the row is there already as it comes in. Texts are compared as bytes: to the collation
+ * "Cafe" is "café". */
+#define PRODUCT_IS_UNCHANGED                                                                       \
+    "CAST(name AS BINARY) = CAST(VALUES(name) AS BINARY)"                                          \
+    " AND CAST(description AS BINARY) = CAST(VALUES(description) AS BINARY)"                       \
+    " AND CAST(brand AS BINARY) <=> CAST(VALUES(brand) AS BINARY)"                                 \
+    " AND category_id = VALUES(category_id) AND price_minor = VALUES(price_minor)"                 \
+    " AND currency = VALUES(currency) AND stock = VALUES(stock)"                                   \
+    " AND status = VALUES(status) AND deleted_at IS NULL"
+
 /* Assignments run from left to right and see the ones before them, so what compares old with new
- * comes first, and the version goes by it. Texts are compared as bytes: to the collation "Cafe" is
- * "café". */
+ * comes first. */
 void product_upsert_finish(struct sql *sql)
 {
     sql_add_plain(sql,
                   " ON DUPLICATE KEY UPDATE"
-                  " updated_at = IF(CAST(name AS BINARY) = CAST(VALUES(name) AS BINARY)"
-                  " AND CAST(description AS BINARY) = CAST(VALUES(description) AS BINARY)"
-                  " AND CAST(brand AS BINARY) <=> CAST(VALUES(brand) AS BINARY)"
-                  " AND category_id = VALUES(category_id) AND price_minor = VALUES(price_minor)"
-                  " AND currency = VALUES(currency) AND stock = VALUES(stock)"
-                  " AND status = VALUES(status) AND deleted_at IS NULL,"
-                  " updated_at, VALUES(updated_at)),"
-                  " version = version + IF(updated_at = VALUES(updated_at), 1, 0),"
+                  " version = version + IF(" PRODUCT_IS_UNCHANGED ", 0, 1),"
+                  " updated_at = IF(" PRODUCT_IS_UNCHANGED ", updated_at, VALUES(updated_at)),"
                   " name = VALUES(name), description = VALUES(description), brand = VALUES(brand),"
                   " category_id = VALUES(category_id), price_minor = VALUES(price_minor),"
                   " currency = VALUES(currency), stock = VALUES(stock), status = VALUES(status),"

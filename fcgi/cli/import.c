@@ -2,6 +2,7 @@
  */
 #include "fcgi/cli/commands.h"
 
+#include "common/base/utf8.h"
 #include "common/db/mysql.h"
 #include "fcgi/api/categories_store.h"
 #include "fcgi/api/products_store.h"
@@ -21,7 +22,8 @@
 #define BATCH_MEMORY         KIB(256)
 #define STATEMENT_MAX        KIB(192) /* one product with everything escaped fits */
 /* Rows are added while the statement, with its end, stays under the size that pins a proxy. */
-#define STATEMENT_ROWS_BYTES (SQL_PIN_BYTES - KIB(1))
+#define STATEMENT_ROWS_BYTES (SQL_PIN_BYTES - KIB(2))
+#define REPORT_MAX           KIB(2)
 
 struct import {
     const struct conf *conf;
@@ -55,25 +57,46 @@ static enum line_result read_line(struct import *in, struct buf *ret)
     return ret->full ? LINE_TOO_LONG : LINE_READ;
 }
 
-static void report(struct import *in, const char *text)
+static bool is_control(const char *at, size_t length)
 {
+    unsigned char first = (unsigned char)at[0];
+    return first < 0x20 || first == 0x7F ||
+           (first == 0xC2 && length == 2 && (unsigned char)at[1] < 0xA0); /* U+0080 to U+009F */
+}
+
+/* What a file holds must neither move the cursor of a terminal nor begin a line of its own, which
+ * would pass for another report. */
+static void add_printable(struct buf *out, struct slice text)
+{
+    for (size_t at = 0; at < text.len;) {
+        size_t length = utf8_sequence(text, at);
+        if (length == 0 || is_control(text.ptr + at, length))
+            buf_add(out, SLICE("\xEF\xBF\xBD")); /* U+FFFD */
+        else
+            buf_add(out, (struct slice){text.ptr + at, length});
+        at += length > 0 ? length : 1;
+    }
+}
+
+static void report(struct import *in, struct slice text)
+{
+    char storage[3 * REPORT_MAX];
+    struct buf line = BUF(storage);
+    add_printable(&line, text);
     progress_clear(&in->progress);
-    fprintf(stderr, "line %lld: %s\n", (long long)in->line, text);
+    fprintf(stderr, "line %lld: %.*s\n", (long long)in->line, SLICE_ARG(buf_slice(&line)));
 }
 
 static void report_faults(struct import *in, const struct faults *faults)
 {
-    char storage[2048];
-    struct buf text = BUF(storage);
+    char storage[REPORT_MAX];
+    struct buf text = BUF(storage); /* the first faults are enough */
     for (size_t i = 0; i < faults->count; i++) {
         const struct fault *f = &faults->items[i];
         buf_add_format(&text, "%s%.*s%s%.*s", i > 0 ? "; " : "", SLICE_ARG(f->pointer),
                        f->pointer.len > 0 ? " " : "", SLICE_ARG(f->message));
     }
-    text.full = false; /* the first faults are enough */
-    text.len = text.len < text.cap ? text.len : text.cap - 1;
-    const char *line = buf_cstr(&text);
-    report(in, line ? line : "refused");
+    report(in, buf_slice(&text));
 }
 
 static bool flush_batch(struct import *in, struct err *err)
@@ -123,16 +146,17 @@ static bool find_category(struct import *in, struct slice key, int64_t *ret, str
 
 static bool note_sku(struct import *in, struct slice sku, struct err *err)
 {
-    char text[256];
+    char storage[REPORT_MAX];
+    struct buf text = BUF(storage);
     int64_t before;
     if (!text_index_put(&in->lines_of_skus, sku, in->line, &before, err))
         return false;
     if (before == 0)
         return true;
     in->repeated++;
-    snprintf(text, sizeof text, "SKU %.*s is on line %lld too; line %lld wins", SLICE_ARG(sku),
-             (long long)before, (long long)in->line);
-    report(in, text);
+    buf_add_format(&text, "SKU %.*s is on line %lld too; line %lld wins", SLICE_ARG(sku),
+                   (long long)before, (long long)in->line);
+    report(in, buf_slice(&text));
     return true;
 }
 
@@ -174,7 +198,7 @@ static bool import_all(struct import *in, struct err *err)
             text = slice_after(text, 3); /* a byte order mark is no part of the JSON */
         if (result == LINE_TOO_LONG) {
             in->refused++;
-            report(in, "longer than 65536 bytes");
+            report(in, SLICE("longer than 65536 bytes"));
         } else if (!is_blank(text) && !import_line(in, text, err)) {
             return false;
         }
@@ -222,11 +246,24 @@ static int finish(struct import *in, bool good, const struct err *err)
     if (!good)
         fprintf(stderr, "cbu import: stopped at line %lld: %s: %s\n", (long long)in->line,
                 err->kind->code, err->cause);
-    printf("%lld products loaded, %lld lines refused, %lld repeated SKUs\n", (long long)in->loaded,
+    printf("%lld lines loaded, %lld lines refused, %lld repeated SKUs\n", (long long)in->loaded,
            (long long)in->refused, (long long)in->repeated);
     if (!good)
         return err->kind->status == 503 ? EX_UNAVAILABLE : EX_SOFTWARE;
     return in->refused > 0 ? EX_DATAERR : EX_OK;
+}
+
+/* NULL with errno set. A folder can be opened, but not read. */
+static FILE *open_file(const char *name)
+{
+    struct stat st;
+    if (strcmp(name, "-") == 0)
+        return stdin;
+    if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return NULL;
+    }
+    return fopen(name, "re");
 }
 
 int command_import(int argc, char **argv)
@@ -237,10 +274,15 @@ int command_import(int argc, char **argv)
         fputs("cbu import: which FILE? - reads standard input\n", stderr);
         return EX_USAGE;
     }
+    if (argv[1][0] == '-' && argv[1][1]) {
+        fprintf(stderr, "cbu import: unknown option '%s'; a file of that name is ./%s\n", argv[1],
+                argv[1]);
+        return EX_USAGE;
+    }
     if (!settings_read(USE_DATABASE, &conf))
         return EX_CONFIG;
     struct import in = {.conf = &conf};
-    in.file = strcmp(argv[1], "-") == 0 ? stdin : fopen(argv[1], "re");
+    in.file = open_file(argv[1]);
     if (!in.file) {
         fprintf(stderr, "cbu import: %s: %s\n", argv[1], strerror(errno));
         return EX_NOINPUT;

@@ -13,6 +13,8 @@ struct progress progress_start(int64_t total)
 void progress_show(struct progress *p, int64_t done, int64_t lines)
 {
     static const char full[] = "########################################";
+    if (p->total > 0 && done > p->total) /* the file grows while it is read */
+        done = p->total;
     int percent = p->total > 0 ? (int)(done * 100 / p->total) : 0;
     if (!p->shown || (percent == p->percent && lines - p->drawn_at < 1000))
         return;

@@ -3,8 +3,10 @@
 #include "common/db/mysql.h"
 #include "common/run/log.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KEEPER_MEMORY KIB(256)
@@ -63,26 +65,45 @@ static struct db *open_database(const struct conf *conf, const struct world *wor
     return db;
 }
 
+/* Only ever delivered while sleeping, so a look is never cut off. */
+static volatile sig_atomic_t end_asked;
+
+static void on_sigterm(int signal_number)
+{
+    (void)signal_number;
+    end_asked = 1;
+}
+
+static void sleep_ms(int64_t wait_ms, const sigset_t *mask)
+{
+    const struct timespec wait = {wait_ms / MS_PER_S, wait_ms % MS_PER_S * 1000000};
+    (void)ppoll(NULL, 0, &wait, mask); /* a signal ends it early */
+}
+
 int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board)
 {
     struct arena arena;
     struct err err = {0};
     struct db *db = open_database(conf, world, &err);
     enum database_state before = DATABASE_UNKNOWN;
-    sigset_t term;
+    const struct sigaction on_term = {.sa_handler = on_sigterm};
+    sigset_t wait_mask;
     if (!db || !arena_init(&arena, KEEPER_MEMORY, &err)) {
         log_error("keeper.failed", KV_STR("cause", err.cause));
         return EX_SOFTWARE;
     }
-    sigemptyset(&term);
-    sigaddset(&term, SIGTERM); /* at once: a look has nothing to lose. Ctrl-C is the master's. */
-    sigprocmask(SIG_UNBLOCK, &term, NULL);
+    sigaction(SIGTERM, &on_term, NULL);
+    sigfillset(&wait_mask); /* Ctrl-C and the like are the master's */
+    sigdelset(&wait_mask, SIGTERM);
     log_info("keeper.started", KV_I64("pid", getpid()));
-    for (;;) {
+    while (!end_asked) {
         struct snapshot seen = keeper_look(db, world, &arena);
         scoreboard_publish(board, &seen);
         log_change(&seen, before);
         before = seen.database;
-        usleep((useconds_t)conf->keeper_interval_ms * 1000);
+        sleep_ms(conf->keeper_interval_ms, &wait_mask);
     }
+    db_close(db);
+    arena_done(&arena);
+    return EX_OK;
 }

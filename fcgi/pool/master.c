@@ -27,6 +27,8 @@ struct master {
     struct status_server *status;
     int signal_fd;
     pid_t pid;
+    int64_t answers_retired; /* by workers that are gone */
+    int64_t answers_seen;    /* by all, at the last exit */
     bool ready_logged;
 };
 
@@ -165,19 +167,36 @@ static void log_exit(pid_t pid, size_t slot, int status, bool asked, int64_t upt
               KV_I64("uptime_ms", uptime_ms));
 }
 
+/* Tells the pool whether anything was answered since the last exit. The worker in `slot` is gone.
+ */
+static void count_answers(struct master *m, size_t slot)
+{
+    int64_t answers = m->answers_retired;
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (m->pool.slots[i].state != POOL_SLOT_EMPTY)
+            answers += atomic_load(&m->board->workers[i].requests);
+    if (answers > m->answers_seen)
+        pool_on_answer(&m->pool);
+    m->answers_seen = answers;
+    if (slot != POOL_KEEPER)
+        m->answers_retired += atomic_load(&m->board->workers[slot].requests);
+}
+
 static void on_exit_of(struct master *m, pid_t pid, int status)
 {
     for (size_t i = 0; i < POOL_SLOTS; i++) {
         if (atomic_load(pid_of(m, i)) != pid)
             continue;
         bool asked = m->pool.stopping || m->pool.slots[i].state >= POOL_SLOT_ENDING;
+        bool gave_up_before = m->pool.gave_up;
         const struct worker_slot *worker = i == POOL_KEEPER ? NULL : &m->board->workers[i];
         int64_t started_ms =
             atomic_load(worker ? &worker->started_ms : &m->board->keeper_started_ms);
         log_exit(pid, i, status, asked, now_ms(m) - started_ms);
         atomic_store(pid_of(m, i), 0);
+        count_answers(m, i);
         pool_on_exit(&m->pool, i, worker && atomic_load(&worker->requests) > 0, now_ms(m));
-        if (m->pool.gave_up)
+        if (m->pool.gave_up && !gave_up_before)
             log_error("pool.gave_up", KV_I64("quick_crashes", m->pool.counts.quick_crashes));
         return;
     }

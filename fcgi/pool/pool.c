@@ -31,6 +31,11 @@ void pool_on_ready(struct pool *pool, size_t slot)
         pool->slots[slot].state = POOL_SLOT_RUNNING;
 }
 
+void pool_on_answer(struct pool *pool)
+{
+    pool->quick_in_row = 0;
+}
+
 static int64_t backoff_ms(unsigned crashes)
 {
     int64_t wait_ms = POOL_BACKOFF_FIRST_MS;
@@ -44,7 +49,7 @@ static int64_t on_worker_crash(struct pool *pool, bool answered, int64_t now_ms)
 {
     pool->counts.crashes++;
     if (answered) {
-        pool->quick_in_row = 0;
+        pool_on_answer(pool);
         return now_ms;
     }
     pool->counts.quick_crashes++;

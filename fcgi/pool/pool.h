@@ -12,8 +12,8 @@
 #define POOL_SLOTS  (WORKERS_MAX + 1)
 
 /* A worker that dies before its first answer is a quick crash: it waits before it is replaced,
- * doubling from the first to the second number; after so many in a row the pool gives up, so that
- * ECS replaces the task. */
+ * doubling from the first to the second number; after so many in a row, with no answer by any
+ * worker between them, the pool gives up, so that ECS replaces the task. */
 #define POOL_BACKOFF_FIRST_MS  100
 #define POOL_BACKOFF_MAX_MS    5000
 #define POOL_QUICK_CRASHES_MAX 10
@@ -68,6 +68,8 @@ void pool_init(struct pool *pool, size_t workers, int64_t stop_timeout_ms);
 void pool_on_started(struct pool *pool, size_t slot);
 void pool_on_start_failed(struct pool *pool, size_t slot, int64_t now_ms); /* fork refused */
 void pool_on_ready(struct pool *pool, size_t slot);
+/* Some worker has answered since the last quick crash: starting is not what fails. */
+void pool_on_answer(struct pool *pool);
 /* `answered`: it finished at least one request. */
 void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms);
 void pool_on_reload(struct pool *pool);

@@ -168,6 +168,7 @@ void status_answer(const struct status_source *source, int64_t now_ms, int64_t u
     reply_reset(reply);
     reply->status = 200;
     reply->content_type = "application/json";
+    reply_header(reply, "Cache-Control", SLICE("no-store")); /* a problem brings its own */
     if (req->method != HTTP_GET && req->method != HTTP_HEAD) {
         problem_write(reply, req, &ERR_METHOD_NOT_ALLOWED, NULL);
         reply_header(reply, "Allow", SLICE("GET, HEAD"));
@@ -180,5 +181,4 @@ void status_answer(const struct status_source *source, int64_t now_ms, int64_t u
     } else {
         problem_write(reply, req, &ERR_NOT_FOUND, NULL);
     }
-    reply_header(reply, "Cache-Control", SLICE("no-store"));
 }

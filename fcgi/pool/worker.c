@@ -119,14 +119,15 @@ static bool must_end(void)
 static int accept_connection(const struct worker *w)
 {
     bool woken = false;
+    struct epoll_event event = {0};
     while (woken || !must_end()) {
-        struct epoll_event event;
         int fd = accept4(w->listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;
+        /* A socket that is shut says EINVAL only where it may block; this one just hangs up. */
+        if (errno == EINVAL || (errno == EAGAIN && woken && event.events & EPOLLHUP))
+            return -1;
         woken = false;
-        if (errno == EINVAL)
-            return -1; /* shut */
         if (errno == EAGAIN)
             woken = epoll_pwait(w->epoll_fd, &event, 1, LOOK_AGAIN_MS, &w->wait_mask) > 0;
         else if (errno != EINTR && errno != ECONNABORTED)
@@ -146,7 +147,11 @@ static struct slice param(const FCGX_Request *fcgi, const char *name)
 static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
 {
     int64_t length = 0;
-    struct slice declared = param(fcgi, "CONTENT_LENGTH"); /* nginx always knows it */
+    struct slice declared = param(fcgi, "CONTENT_LENGTH"); /* as the client wrote it: "03" is 3 */
+    while (declared.len > 1 && declared.ptr[0] == '0')
+        declared = slice_after(declared, 1);
+    while (declared.len > 1 && declared.ptr[0] == '0') /* and hands "03" on as it came */
+        declared = slice_after(declared, 1);
     if (declared.len > 0 && number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
         return false;
     req->body_too_large = (size_t)length > api_body_limit();
@@ -160,7 +165,8 @@ static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
     }
     if (!body.full)
         req->body = buf_slice(&body);
-    return read == length;
+    /* libfcgi takes parameters that break off for all there are, but remembers the error. */
+    return read == length && FCGX_GetError(fcgi->in) == 0;
 }
 
 static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *ret)
