@@ -1,0 +1,59 @@
+/* suites.h - every suite of unit tests, in the order they run: its name and the function that adds
+ * its tests. A new file of tests is one line here. */
+#ifndef TESTS_UNIT_SUITES_H
+#define TESTS_UNIT_SUITES_H
+
+#include "tests/unit/support/suite.h"
+
+#define SUITES(X)                                                                                  \
+    X("base/slice", base_slice)                                                                    \
+    X("base/buf", base_buf)                                                                        \
+    X("base/arena", base_arena)                                                                    \
+    X("base/err", base_err)                                                                        \
+    X("base/number", base_number)                                                                  \
+    X("base/utf8", base_utf8)                                                                      \
+    X("base/hex", base_hex)                                                                        \
+    X("base/base64url", base_base64url)                                                            \
+    X("base/json_write", base_json_write)                                                          \
+    X("run/conf", run_conf)                                                                        \
+    X("run/log", run_log)                                                                          \
+    X("run/world", run_world)                                                                      \
+    X("web/request", web_request)                                                                  \
+    X("web/reply", web_reply)                                                                      \
+    X("web/route", web_route)                                                                      \
+    X("web/view", web_view)                                                                        \
+    X("web/fault", web_fault)                                                                      \
+    X("web/problem", web_problem)                                                                  \
+    X("web/query", web_query)                                                                      \
+    X("web/json_check", web_json_check)                                                            \
+    X("web/schema", web_schema)                                                                    \
+    X("auth/mac", auth_mac)                                                                        \
+    X("db/sql", db_sql)                                                                            \
+    X("db/target", db_target)                                                                      \
+    X("db/mysql", db_mysql)                                                                        \
+    X("db/db", db_db)                                                                              \
+    X("db/migrate", db_migrate)                                                                    \
+    X("fcgi/settings", fcgi_settings)                                                              \
+    X("api/cursor", api_cursor)                                                                    \
+    X("api/product_input", api_product_input)                                                      \
+    X("api/products_store", api_products_store)                                                    \
+    X("api/products", api_products)                                                                \
+    X("api/categories", api_categories)                                                            \
+    X("api/service", api_service)                                                                  \
+    X("api/dispatch", api_dispatch)                                                                \
+    X("cli/text_index", cli_text_index)                                                            \
+    X("cli/progress", cli_progress)                                                                \
+    X("cli/commands", cli_commands)                                                                \
+    X("pool/pool", pool_pool)                                                                      \
+    X("pool/scoreboard", pool_scoreboard)                                                          \
+    X("pool/listener", pool_listener)                                                              \
+    X("pool/keeper", pool_keeper)                                                                  \
+    X("pool/status", pool_status)                                                                  \
+    X("pool/status_server", pool_status_server)                                                    \
+    X("pool/fastcgi_answer", pool_fastcgi_answer)                                                  \
+    X("pool/worker", pool_worker)
+
+#define SUITE_DECLARE(name, add) void add(struct suite *s);
+SUITES(SUITE_DECLARE)
+
+#endif

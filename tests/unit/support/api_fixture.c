@@ -1,0 +1,81 @@
+#include "tests/unit/support/api_fixture.h"
+
+#include "common/run/log.h"
+
+#include <check.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* As in fcgi/pool/worker.c. */
+#define REQUEST_MEMORY MIB(4)
+#define ANSWER_MEMORY  MIB(2)
+
+void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, size_t count)
+{
+    struct err err = {0};
+    *f = (struct api_fixture){.log_fd = memfd_create("log", MFD_CLOEXEC)};
+    ck_assert_int_ge(f->log_fd, 0);
+    log_start(f->log_fd, LOG_LEVEL_INFO);
+    fake_world_init(&f->world);
+    fake_db_init(&f->fake, &f->world, answers, count);
+    f->db = fake_db_open(&f->fake);
+    ck_assert(arena_init(&f->arena, REQUEST_MEMORY, &err) &&
+              arena_init(&f->answer_memory, ANSWER_MEMORY, &err) &&
+              api_init(API_FIXTURE_SECRET, "USD", &f->api, &err));
+    f->reply.headers = BUF(f->headers);
+    f->reply.body = arena_buf(&f->answer_memory, ANSWER_MEMORY);
+    f->req.request_id = SLICE(API_FIXTURE_REQUEST_ID);
+}
+
+void api_fixture_close(struct api_fixture *f)
+{
+    db_close(f->db);
+    fake_db_check_done(&f->fake);
+    api_done(&f->api);
+    arena_done(&f->answer_memory);
+    arena_done(&f->arena);
+    log_start(STDERR_FILENO, LOG_LEVEL_INFO);
+    close(f->log_fd);
+}
+
+const char *api_fixture_ask(struct api_fixture *f, enum http_method method, struct slice target)
+{
+    arena_reset(&f->arena);
+    f->req.method = method;
+    dispatch(&f->api, f->db, &f->arena, &f->req, target, &f->reply);
+    ck_assert_int_eq(f->fake.results_open, 0); /* whatever happened, rows are released */
+    ck_assert(!f->reply.headers.full);
+    const char *body = buf_cstr(&f->reply.body);
+    ck_assert_ptr_nonnull(body);
+    return body;
+}
+
+const char *api_fixture_get(struct api_fixture *f, const char *target)
+{
+    return api_fixture_ask(f, HTTP_GET, slice_from_cstr(target));
+}
+
+const char *api_fixture_header(const struct api_fixture *f, const char *name)
+{
+    static char value[KIB(4)];
+    struct slice rest = buf_slice(&f->reply.headers), line, wanted = slice_from_cstr(name);
+    while (slice_cut(&rest, '\n', &line)) {
+        struct slice text = line, field;
+        slice_cut(&text, ':', &field);
+        if (!slice_equal(field, wanted) || text.len < 2)
+            continue;
+        struct buf copy = BUF(value);
+        buf_add(&copy, (struct slice){text.ptr + 1, text.len - 2}); /* without ' ' and '\r' */
+        return buf_cstr(&copy);
+    }
+    return NULL;
+}
+
+const char *api_fixture_log(struct api_fixture *f)
+{
+    ssize_t got = pread(f->log_fd, f->log, sizeof f->log - 1, 0);
+    ck_assert_int_ge(got, 0);
+    f->log[got] = '\0';
+    return f->log;
+}
