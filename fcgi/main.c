@@ -36,7 +36,8 @@ static const struct command {
     {"serve", "", "run the worker pool in the foreground",
      "Signals: SIGTERM or SIGINT stop gracefully, SIGHUP replaces the workers one by one,\n"
      "SIGTTIN adds a worker, SIGTTOU removes one. Logs JSON lines to standard output.\n"
-     "Exit status: 0 stopped, 70 gave up after repeated quick crashes, 78 bad settings.\n",
+     "Exit status: 0 stopped, 70 gave up after repeated quick crashes, 71 the system refused\n"
+     "something at start, 78 bad settings or no socket.\n",
      command_serve, 0},
     {"status", "[--json]", "show what the pool does",
      "Asks the running master over STATUS_SOCKET. --json prints its answer as it is.\n"
@@ -58,9 +59,9 @@ static const struct command {
      "replaced.\n"
      "Every refused line is reported with its number and reason; the others are kept.\n"
      "Exit status: 0 all loaded, 65 some lines were refused, 66 FILE cannot be read,\n"
-     "69 the database is unavailable, 70 it refused a statement.\n",
+     "69 the database is unavailable, 70 it refused a statement, 78 bad settings.\n",
      command_import, 1},
-    {"config", "[--markdown]", "show the settings in force",
+    {"config", "[--markdown]", "show the settings as this environment gives them",
      "Prints NAME=value lines, secrets as ***. --markdown prints the reference table.\n",
      command_config, 1},
     {"version", "", "print the version", "", command_version, 0},
@@ -79,7 +80,7 @@ static int print_command_help(const struct command *command)
 {
     printf("usage: cbu %s %s\n\n%s.\n%s", command->name, command->arguments, command->summary,
            command->details);
-    if (command->run != command_version) {
+    if (command->run == command_serve || command->run == command_config) {
         puts("\nsettings (environment):");
         conf_print_help(&settings_table, stdout);
     }
@@ -110,14 +111,17 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return EX_USAGE;
     }
-    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+    bool help = is_help(argv[1]) || strcmp(argv[1], "help") == 0;
+    if (help && argc == 2) {
         print_usage(stdout);
         return EX_OK;
     }
+    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[help ? 2 : 1];
     for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return run_command(&commands[i], argc - 1, argv + 1);
-    fprintf(stderr, "cbu: there is no command '%s'\n\n", argv[1]);
+        if (strcmp(name, commands[i].name) == 0)
+            return help ? print_command_help(&commands[i])
+                        : run_command(&commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "cbu: there is no command '%s'\n\n", name);
     print_usage(stderr);
     return EX_USAGE;
 }

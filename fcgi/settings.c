@@ -1,6 +1,7 @@
 #include "fcgi/settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *check_database_url(const char *value)
 {
@@ -24,6 +25,14 @@ static const char *check_absolute(const char *value)
 }
 
 /* 107: the longest path a Unix socket can have (sun_path less its NUL). */
+#define STATUS_SOCKET_ITEM                                                                         \
+    CONF_STR("STATUS_SOCKET", status_socket, "/run/cbu/status.sock", 2, 107, "bytes",              \
+             "Unix socket on which the master answers /health/live, /health/ready and /status",    \
+             check_absolute)
+
+static const struct conf_item status_items[] = {STATUS_SOCKET_ITEM};
+static const struct conf_table status_table = {ARRAY(status_items)};
+
 static const struct conf_item items[] = {
     CONF_SECRET("DATABASE_URL", database_url, NULL, USE_SERVE | USE_DATABASE, 1, 2048, "bytes",
                 "MySQL endpoint: mysql://user:password@host:port/name, TLS verified; or "
@@ -55,9 +64,7 @@ static const struct conf_item items[] = {
              "Unix socket on which nginx reaches the workers", check_absolute),
     CONF_INT("FCGI_BACKLOG", fcgi_backlog, "512", 1, 65535, "connections",
              "connections that may wait for a worker; the kernel caps it at net.core.somaxconn"),
-    CONF_STR("STATUS_SOCKET", status_socket, "/run/cbu/status.sock", 2, 107, "bytes",
-             "Unix socket on which the master answers /health/live, /health/ready and /status",
-             check_absolute),
+    STATUS_SOCKET_ITEM,
     CONF_INT("STOP_TIMEOUT_S", stop_timeout_s, "25", 1, 110, "s",
              "longest graceful stop; keep it below the task's stopTimeout"),
     CONF_INT("KEEPER_INTERVAL_MS", keeper_interval_ms, "2000", 100, 60000, "ms",
@@ -66,11 +73,24 @@ static const struct conf_item items[] = {
 
 const struct conf_table settings_table = {ARRAY(items)};
 
+/* What no row of the table can see. A path that has a fault of its own is still NULL. */
+static bool check_sockets(const struct conf *conf, struct buf *faults)
+{
+    const char *path = conf->status_socket;
+    if (!path || !conf->fcgi_socket || strcmp(path, conf->fcgi_socket) != 0)
+        return true;
+    buf_add_format(faults, "STATUS_SOCKET=%s: must differ from FCGI_SOCKET\n", path);
+    return false;
+}
+
 bool settings_read(unsigned uses, struct conf *ret)
 {
     char storage[8192];
     struct buf faults = BUF(storage);
-    if (conf_read(&settings_table, getenv, uses, ret, &faults))
+    *ret = (struct conf){0};
+    bool good =
+        conf_read(uses == USE_STATUS ? &status_table : &settings_table, getenv, uses, ret, &faults);
+    if (check_sockets(ret, &faults) && good)
         return true;
     fprintf(stderr, "cbu: the settings are invalid (cbu config --help explains them all):\n%.*s",
             SLICE_ARG(buf_slice(&faults)));

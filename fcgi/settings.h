@@ -21,7 +21,8 @@ struct conf {
     int64_t workers, fcgi_backlog, stop_timeout_s, keeper_interval_ms;
 };
 
-/* The commands that need a required setting. */
+/* The commands that need a required setting. USE_STATUS, alone, reads STATUS_SOCKET and nothing
+ * else, so that a fault elsewhere cannot keep anybody from asking how the service is. */
 enum settings_use { USE_STATUS = 1 << 0, USE_DATABASE = 1 << 1, USE_SERVE = 1 << 2 };
 
 #define WORKERS_MAX 64

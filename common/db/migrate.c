@@ -51,7 +51,7 @@ static bool read_dir(const char *dir, struct migrations *ret, struct err *err)
 {
     CLEANUP(close_dir) DIR *handle = opendir(dir);
     if (!handle)
-        return err_fail(err, &ERR_SETTINGS_INVALID, "migrations folder %s: %s", dir,
+        return err_fail(err, &ERR_SETTINGS_INVALID, "folder %s (MIGRATIONS_DIR): %s", dir,
                         strerror(errno));
     const struct dirent *entry;
     while ((entry = readdir(handle))) {
@@ -213,22 +213,24 @@ struct runner {
     void (*report)(const char *name);
 };
 
-/* What the table says of one version. */
+/* What the table says of one version. `checksum` is over the file up to the end of the last
+ * finished statement, and over all of it once it is complete. */
 struct record {
     struct slice checksum;
-    int64_t statements_done;
+    int64_t statements_done, statement_begun;
     bool known, complete;
 };
 
 static bool read_record(const struct runner *r, int64_t version, struct record *ret,
                         struct err *err)
 {
-    static const char sql[] = "SELECT checksum, statements_done, applied_at IS NOT NULL"
-                              " FROM schema_migrations WHERE version = ?";
+    static const char sql[] = "SELECT checksum, statements_done, statement_begun,"
+                              " applied_at IS NOT NULL FROM schema_migrations WHERE version = ?";
     const struct db_in in[] = {DB_I64(version)};
     struct err absent = {0};
     struct record record = {.known = true};
     const struct db_out out[] = {DB_GET_TEXT(&record.checksum), DB_GET_I64(&record.statements_done),
+                                 DB_GET_I64(&record.statement_begun),
                                  DB_GET_BOOL(&record.complete)};
     if (db_read_one(r->db, r->arena, sql, ARRAY(in), ARRAY(out), &ERR_NOT_FOUND, &absent)) {
         *ret = record;
@@ -238,26 +240,111 @@ static bool read_record(const struct runner *r, int64_t version, struct record *
     return absent.kind == &ERR_NOT_FOUND || err_fail(err, absent.kind, "%s", absent.cause);
 }
 
-/* Runs the statements behind the first `done`, noting each one. */
-static bool run_statements(const struct runner *r, const struct migration *m, struct slice text,
-                           int64_t done, struct err *err)
+/* One statement of a file, and what is noted when it is done. */
+struct step {
+    const struct migration *migration;
+    int64_t number; /* from 1 */
+    struct slice statement, checksum;
+};
+
+/* Whether the server says that what the statement makes is there, or what it drops is not. */
+static bool is_done_already(unsigned number)
 {
-    struct slice statement;
-    for (int64_t i = 1; migration_statement(&text, &statement); i++) {
-        if (i <= done)
-            continue;
-        struct err failed = {0};
-        struct sql sql = {.text = {.ptr = (char *)statement.ptr, .len = statement.len}};
-        if (!db_write(r->db, &sql, NULL, &failed))
-            return err_fail(err, &ERR_MIGRATION_FAILED, "%s, statement %lld: %s", m->name,
-                            (long long)i, failed.cause);
-        const struct db_in in[] = {DB_I64(i), DB_I64(m->version)};
-        if (!run(r->db, r->arena,
-                 "UPDATE schema_migrations SET statements_done = ? WHERE version = ?", ARRAY(in),
-                 err))
+    static const unsigned done[] = {1050, 1051, 1060, 1061, 1091, 1826, 3822};
+    for (size_t i = 0; i < COUNT(done); i++)
+        if (done[i] == number)
+            return true;
+    return false;
+}
+
+static bool note_begun(const struct runner *r, const struct step *step, struct err *err)
+{
+    const struct db_in in[] = {DB_I64(step->number), DB_I64(step->migration->version)};
+    return run(r->db, r->arena,
+               "UPDATE schema_migrations SET statement_begun = ? WHERE version = ?", ARRAY(in),
+               err);
+}
+
+static bool note_done(const struct runner *r, const struct step *step, struct err *err)
+{
+    const struct db_in in[] = {DB_I64(step->number), DB_TEXT(step->checksum),
+                               DB_I64(step->migration->version)};
+    return run(r->db, r->arena,
+               "UPDATE schema_migrations SET statements_done = ?, checksum = ? WHERE version = ?",
+               ARRAY(in), err);
+}
+
+/* A statement that changes rows commits together with its note. One that changes tables commits by
+ * itself, and goes on in the server when we are killed; so it is noted before it is run, and when a
+ * later run finds it begun and its work done, that was it. */
+static bool run_step(const struct runner *r, const struct step *step, bool begun_before,
+                     struct err *err)
+{
+    struct err failed = {0};
+    struct db_written written = {0};
+    struct sql sql = {.text = {.ptr = (char *)step->statement.ptr, .len = step->statement.len}};
+    if ((!begun_before && !note_begun(r, step, err)) || !db_begin(r->db, err))
+        return false;
+    bool good = db_write(r->db, &sql, &written, &failed);
+    if (!good && begun_before && is_done_already(written.server_errno))
+        good = true;
+    else if (!good)
+        err_fail(err, &ERR_MIGRATION_FAILED, "%s, statement %lld: %s", step->migration->name,
+                 (long long)step->number, failed.cause);
+    if (good && note_done(r, step, err))
+        return db_commit(r->db, err);
+    db_rollback(r->db);
+    return false;
+}
+
+/* Cuts the next statement off `*rest`, with the checksum of the file up to its end. */
+static bool next_step(const struct runner *r, struct slice text, struct slice *rest,
+                      struct step *step)
+{
+    if (!migration_statement(rest, &step->statement))
+        return false;
+    size_t end = rest->ptr ? (size_t)(rest->ptr - text.ptr) : text.len;
+    step->checksum = checksum((struct slice){text.ptr, end}, r->arena);
+    step->number++;
+    return true;
+}
+
+/* Runs the statements that are not done. Those that are must stand there as they were run. */
+static bool run_statements(const struct runner *r, const struct migration *m, struct slice text,
+                           const struct record *record, struct err *err)
+{
+    struct slice rest = text;
+    struct step step = {.migration = m};
+    while (next_step(r, text, &rest, &step)) {
+        if (step.number == record->statements_done && !slice_equal(step.checksum, record->checksum))
+            return err_fail(err, &ERR_MIGRATION_CHANGED,
+                            "%s: of its first %lld statements, which are done, one was changed",
+                            m->name, (long long)step.number);
+        if (step.number > record->statements_done &&
+            !run_step(r, &step, step.number == record->statement_begun, err))
             return false;
     }
-    return true;
+    return step.number >= record->statements_done ||
+           err_fail(err, &ERR_MIGRATION_CHANGED, "%s has fewer statements than are done", m->name);
+}
+
+static bool start_record(const struct runner *r, const struct migration *m, struct err *err)
+{
+    const struct db_in in[] = {DB_I64(m->version), DB_TEXT(slice_from_cstr(m->name))};
+    return run(r->db, r->arena,
+               "INSERT INTO schema_migrations (version, name, checksum, statements_done,"
+               " statement_begun) VALUES (?, ?, '', 0, 0)",
+               ARRAY(in), err);
+}
+
+static bool finish_record(const struct runner *r, const struct migration *m, struct slice sum,
+                          struct err *err)
+{
+    const struct db_in in[] = {DB_TEXT(sum), DB_I64(m->version)};
+    return run(r->db, r->arena,
+               "UPDATE schema_migrations SET checksum = ?, applied_at = UTC_TIMESTAMP(3)"
+               " WHERE version = ?",
+               ARRAY(in), err);
 }
 
 static bool apply_file(const struct runner *r, const struct migration *m, struct err *err)
@@ -269,24 +356,13 @@ static bool apply_file(const struct runner *r, const struct migration *m, struct
         !read_record(r, m->version, &record, err))
         return false;
     struct slice sum = checksum(text, r->arena);
-    if (record.complete && !slice_equal(record.checksum, sum))
-        return err_fail(err, &ERR_MIGRATION_CHANGED, "%s was changed after it was applied",
-                        m->name);
     if (record.complete)
-        return true;
+        return slice_equal(record.checksum, sum) ||
+               err_fail(err, &ERR_MIGRATION_CHANGED, "%s was changed after it was applied",
+                        m->name);
     r->report(m->name);
-    const struct db_in made[] = {DB_I64(m->version), DB_TEXT(slice_from_cstr(m->name)),
-                                 DB_TEXT(sum)};
-    const struct db_in finished[] = {DB_TEXT(sum), DB_I64(m->version)};
-    return (record.known || run(r->db, r->arena,
-                                "INSERT INTO schema_migrations (version, name, checksum,"
-                                " statements_done) VALUES (?, ?, ?, 0)",
-                                ARRAY(made), err)) &&
-           run_statements(r, m, text, record.statements_done, err) &&
-           run(r->db, r->arena,
-               "UPDATE schema_migrations SET checksum = ?, applied_at = UTC_TIMESTAMP(3)"
-               " WHERE version = ?",
-               ARRAY(finished), err);
+    return (record.known || start_record(r, m, err)) && run_statements(r, m, text, &record, err) &&
+           finish_record(r, m, sum, err);
 }
 
 static bool take_lock(const struct runner *r, struct err *err)
@@ -307,7 +383,8 @@ static bool apply_all(const struct runner *r, const struct migrations *list, str
             r->db, r->arena,
             "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY,"
             " name VARCHAR(128) NOT NULL, checksum CHAR(64) NOT NULL, statements_done INT NOT NULL,"
-            " applied_at DATETIME(3) NULL) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4"
+            " statement_begun INT NOT NULL, applied_at DATETIME(3) NULL) ENGINE = InnoDB DEFAULT "
+            "CHARACTER SET utf8mb4"
             " COLLATE utf8mb4_bin",
             NULL, 0, err))
         return false;

@@ -1,8 +1,10 @@
 /* migrate.h - numbered SQL files, applied once, in order, by one process at a time.
  * schema_migrations remembers each file's SHA-256 and how many of its statements are done, so a run
- * that was interrupted goes on where it stopped (DDL commits by itself on both servers). A file
- * that was changed after it was applied is refused; one whose statement failed may be corrected
- * from that statement on. Uses GET_LOCK, so never through RDS Proxy. */
+ * that was interrupted goes on where it stopped. A file that was changed after it was applied is
+ * refused; one whose statement failed may be corrected from that statement on. A run that is killed
+ * loses nothing: rows change together with the note of it, and a change of tables (which commits by
+ * itself) that was begun and is found done counts as done. Uses GET_LOCK, so never through RDS
+ * Proxy. */
 #ifndef COMMON_DB_MIGRATE_H
 #define COMMON_DB_MIGRATE_H
 

@@ -73,9 +73,11 @@ static unsigned link_connect(void *of, const struct db_target *target)
     struct link *link = of;
     link_disconnect(link);
     link->mysql = mysql_init(NULL);
-    if (!link->mysql)
-        /* errors of ours have no text of the library */
-        return CR_OUT_OF_MEMORY;
+    if (!link->mysql) {
+        struct buf text = BUF(link->error);
+        buf_add(&text, SLICE("no memory for a connection"));
+        return buf_cstr(&text) ? CR_OUT_OF_MEMORY : CR_UNKNOWN_ERROR;
+    }
     bool by_socket = target->socket[0] != '\0';
     if (set_options(link->mysql, target) &&
         mysql_real_connect(link->mysql, by_socket ? NULL : target->host, target->user,

@@ -2,6 +2,7 @@
 
 #include "common/base/json_write.h"
 
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@ static struct {
     int fd;
     enum log_level least;
     struct slice request_id, trace_id;
+    int64_t dropped; /* lines, since the last that was written */
 } state = {.fd = STDERR_FILENO, .least = LOG_LEVEL_INFO};
 
 static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
@@ -58,6 +60,43 @@ static void add_field(struct buf *line, const struct log_field *field)
         buf_cut(line, before);
 }
 
+/* Whether a line can be written without waiting: a pipe that polls as writable takes PIPE_BUF
+ * bytes. The descriptor stays blocking, since it is shared with whoever started us. */
+static bool can_write(void)
+{
+    struct pollfd out = {.fd = state.fd, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && out.revents & POLLOUT;
+}
+
+static void report_dropped(void)
+{
+    char storage[256];
+    struct buf line = BUF(storage);
+    add_time(&line);
+    json_add_member(&line, "level", SLICE("WARN"));
+    json_add_member(&line, "event", SLICE("log.dropped"));
+    json_add_member_i64(&line, "lines", state.dropped);
+    buf_add(&line, SLICE("}\n"));
+    state.dropped = 0;
+    (void)!write(state.fd, line.ptr, line.len);
+}
+
+/* A reader of the log who stalls must not stop the service: what he does not take is dropped,
+ * counted and told when he reads again. */
+static void write_line(struct buf *line)
+{
+    if (!can_write()) {
+        state.dropped++;
+        return;
+    }
+    if (state.dropped > 0) {
+        report_dropped();
+        write_line(line);
+        return;
+    }
+    (void)!write(state.fd, line->ptr, line->len);
+}
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
@@ -77,6 +116,5 @@ void log_event(enum log_level level, const char *event, const struct log_field *
         add_field(&line, &fields[i]);
     line.cap += 2;
     buf_add(&line, SLICE("}\n"));
-    /* A log that cannot be written must not stop the service, and there is nowhere to say so. */
-    (void)!write(state.fd, line.ptr, line.len);
+    write_line(&line);
 }

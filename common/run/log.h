@@ -1,7 +1,8 @@
 /* log.h - one JSON line per event on a file descriptor (stdout in production).
  * The event name is constant and searchable ("worker.exited"); values go in fields. Tokens, bodies
  * and passwords are never fields. A line is written with one write(2) and cut at LOG_LINE_MAX, so
- * lines of several processes on one pipe do not mix (PIPE_BUF). Callable from any process after
+ * lines of several processes on one pipe do not mix (PIPE_BUF). Never waits: what a stalled reader
+ * does not take is dropped and counted ("log.dropped"). Callable from any process after
  * log_start(); the settings of this module are the one deliberate global of the program: a logger
  * handed through every function would say nothing more. */
 #ifndef COMMON_RUN_LOG_H

@@ -52,6 +52,8 @@ static void read_text(const struct reader *r, const struct field *f, const cJSON
               f->max);
     else if (has_control(text, f->kind == FIELD_KIND_TEXT))
         FAULT(r, f->name, "control", "must not hold control characters");
+    else if (f->kind == FIELD_KIND_LINE && f->min > 0 && slice_trim(text).len == 0)
+        FAULT(r, f->name, "blanks", "must not be blank");
     else if (f->kind == FIELD_KIND_KEY && slice_trim(text).len != text.len)
         FAULT(r, f->name, "blanks", "must not begin or end with a blank");
     else

@@ -1,16 +1,20 @@
 #include "fcgi/api/categories_store.h"
 
-bool category_list(struct db *db, struct arena *arena, struct db_rows *ret, struct err *err)
+bool category_list(struct db *db, struct arena *arena, struct slice after, int64_t limit,
+                   struct db_rows *ret, struct err *err)
 {
     /* The inner query walks one index; drafts and deleted products do not count. Named, because
      * MariaDB would look up every row by another index, category by category. */
-    struct sql sql = sql_start(arena, KIB(1));
+    struct sql sql = sql_start(arena, KIB(2));
     sql_add_plain(
         &sql,
         "SELECT c.category_key, n.products FROM"
         " (SELECT category_id, COUNT(*) AS products FROM products"
         " FORCE INDEX (ix_products_category_newest) WHERE listed = 1 GROUP BY category_id) AS n"
-        " JOIN categories c ON c.id = n.category_id ORDER BY c.category_key");
+        " JOIN categories c ON c.id = n.category_id");
+    if (after.ptr)
+        sql_add(&sql, " WHERE c.category_key > ?", &DB_TEXT(after), 1);
+    sql_add(&sql, " ORDER BY c.category_key LIMIT ?", &DB_I64(limit), 1);
     return db_read(db, &sql, ret, err);
 }
 

@@ -9,9 +9,10 @@ struct category {
     int64_t products; /* listed ones */
 };
 
-/* Every category that has a listed product, by key. Read the rows with category_next(). */
-bool category_list(struct db *db, struct arena *arena, struct db_rows *ret,
-                   struct err *err) MUST_USE;
+/* Categories that have a listed product, by key, at most `limit`; those behind `after` (ptr NULL:
+ * from the first). Read the rows with category_next(). */
+bool category_list(struct db *db, struct arena *arena, struct slice after, int64_t limit,
+                   struct db_rows *ret, struct err *err) MUST_USE;
 bool category_next(struct db_rows *rows, struct category *ret, struct err *err) MUST_USE;
 
 /* The id of the category with this key, which is made if there is none. */

@@ -1,5 +1,6 @@
 #include "fcgi/api/ctx.h"
 
+#include "common/base/json_write.h"
 #include "common/base/number.h"
 
 /* Keep it, but ask before each use: by its ETag where there is one. */
@@ -30,13 +31,18 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
     return err_fail(err, absent, "path parameter %zu is no id", index + 1);
 }
 
-bool reply_json(struct ctx *ctx, int status, struct err *err)
+bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err)
 {
     reply_header(ctx->reply, "Cache-Control", ask_again);
     ctx->reply->status = status;
-    ctx->reply->content_type = "application/json";
+    ctx->reply->content_type = content_type;
     return !ctx->reply->body.full ||
            err_fail(err, &ERR_INTERNAL, "answer larger than %zu bytes", ctx->reply->body.cap);
+}
+
+bool reply_json(struct ctx *ctx, int status, struct err *err)
+{
+    return reply_body(ctx, status, "application/json", err);
 }
 
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
@@ -52,4 +58,18 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
     }
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);
+}
+
+bool reply_next_cursor(struct ctx *ctx, struct slice binding, const struct cursor *last,
+                       struct err *err)
+{
+    struct buf *body = &ctx->reply->body;
+    json_add_name(body, "next_cursor");
+    if (!last) {
+        buf_add(body, SLICE("null"));
+        return true;
+    }
+    struct slice text = cursor_write(&ctx->api->cursor_key, binding, last, ctx->arena);
+    json_add_string(body, text);
+    return text.ptr || err_fail(err, &ERR_INTERNAL, "cursor could not be written");
 }

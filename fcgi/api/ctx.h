@@ -11,6 +11,7 @@
 #include "common/web/request.h"
 #include "common/web/route.h"
 #include "common/web/view.h"
+#include "fcgi/api/cursor.h"
 
 /* What is made once per worker. */
 struct api {
@@ -43,7 +44,16 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
 /* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err) MUST_USE;
-/* Marks the body just written as a JSON answer. Errors: ERR_INTERNAL when it did not fit. */
+/* Marks the body just written as an answer of this type. Errors: ERR_INTERNAL when it did not fit.
+ */
+bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err) MUST_USE;
+/* The same for JSON. */
 bool reply_json(struct ctx *ctx, int status, struct err *err) MUST_USE;
+
+/* A cursor's longest text: 800 bytes of a name, 33 before it, in base64url, rounded up. */
+#define CURSOR_TEXT_MAX 1200
+/* Appends the member `next_cursor` to the body; `last` NULL: there is no next page. */
+bool reply_next_cursor(struct ctx *ctx, struct slice binding, const struct cursor *last,
+                       struct err *err) MUST_USE;
 
 #endif

@@ -5,10 +5,8 @@
 #include "fcgi/api/product_input.h"
 #include "fcgi/api/products_store.h"
 
-#define LIMIT_DEFAULT   20
-#define LIMIT_MAX       100
-/* 800 bytes of a name, 33 before it, in base64url, rounded up. */
-#define CURSOR_TEXT_MAX 1200
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX     100
 
 static const struct view_field product_fields[] = {
     VIEW_FIELD(product, id, I64),          VIEW_FIELD(product, sku, TEXT),
@@ -67,31 +65,18 @@ static bool write_items(struct ctx *ctx, struct db_rows *rows, int64_t limit,
     struct product row = {0};
     int64_t count = 0;
     buf_add(body, SLICE("{\"items\":["));
-    for (; product_next(rows, &row, err); count++) {
-        if (count == limit)
+    for (*ret_more = false; product_next(rows, &row, err); count++) {
+        if (count == limit) {
+            *ret_more = true;
             break;
+        }
         if (count > 0)
             buf_add_char(body, ',');
         view_write(body, &product_view, &row);
         *ret_last = product_cursor(&row, sort);
     }
     buf_add_char(body, ']');
-    *ret_more = count == limit && db_rows_ok(rows) && row.id != ret_last->id;
     return db_rows_ok(rows);
-}
-
-static bool write_next_cursor(struct ctx *ctx, struct slice binding, const struct cursor *last,
-                              bool more, struct err *err)
-{
-    struct buf *body = &ctx->reply->body;
-    json_add_name(body, "next_cursor");
-    if (!more) {
-        buf_add(body, SLICE("null"));
-        return true;
-    }
-    struct slice text = cursor_write(&ctx->api->cursor_key, binding, last, ctx->arena);
-    json_add_string(body, text);
-    return text.ptr || err_fail(err, &ERR_INTERNAL, "cursor could not be written");
 }
 
 static bool write_total(struct ctx *ctx, const struct product_filter *filter, struct err *err)
@@ -119,22 +104,22 @@ bool product_list_handler(struct ctx *ctx, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
     struct list_query q = {.limit.value = LIMIT_DEFAULT};
-    if (!ctx_query(ctx, &q, err))
-        return false;
+    bool good = ctx_query(ctx, &q, err);
     const struct product_filter filter = {q.category, q.brand, q.price_min, q.price_max,
                                           q.in_stock};
+    if (!check_prices(ctx, &filter, err) || !good) /* told beside the other faults */
+        return false;
     enum product_sort sort = (enum product_sort)q.sort.value; /* absent: 0, the newest */
     struct slice binding = cursor_binding(ctx, &filter, sort);
     struct cursor after = {0}, last = {0};
     bool more = false;
-    if (!check_prices(ctx, &filter, err) ||
-        (q.cursor.ptr &&
+    if ((q.cursor.ptr &&
          !cursor_read(&ctx->api->cursor_key, binding, q.cursor, ctx->arena, &after, err)) ||
         /* One row more than shown tells whether there is a next page. */
         !product_list(ctx->db, ctx->arena, &filter, sort, q.cursor.ptr ? &after : NULL,
                       q.limit.value + 1, &rows, err) ||
         !write_items(ctx, &rows, q.limit.value, sort, &last, &more, err) ||
-        !write_next_cursor(ctx, binding, &last, more, err))
+        !reply_next_cursor(ctx, binding, more ? &last : NULL, err))
         return false;
     if (q.include.value & INCLUDE_TOTAL && !write_total(ctx, &filter, err))
         return false;

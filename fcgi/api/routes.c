@@ -6,11 +6,11 @@
 
 /* clang-format off */
 static const struct route rows[] = {
-    /* method   path                 handler                query                body  summary */
-    {HTTP_GET, "/",                  service_handler,       NULL,                0, "What this service is"},
-    {HTTP_GET, "/v1/products",       product_list_handler,  &product_list_query, 0, "List products"},
-    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  NULL,                0, "Read a product"},
-    {HTTP_GET, "/v1/categories",     category_list_handler, NULL,                0, "List categories"},
+    /* method   path                 handler                query              body  summary */
+    {HTTP_GET, "/",                  service_handler,       NULL,                 0, "What this service is"},
+    {HTTP_GET, "/v1/products",       product_list_handler,  &product_list_query,  0, "List products"},
+    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  NULL,                 0, "Read a product"},
+    {HTTP_GET, "/v1/categories",     category_list_handler, &category_list_query, 0, "List categories"},
 };
 /* clang-format on */
 

@@ -2,15 +2,22 @@
 
 #include "common/base/json_write.h"
 
-#include <string.h>
-
+/* Whether a media range of the Accept field is exactly text/html and not excluded by q=0 (RFC 9110
+ * section 12.5.1). Browsers name it; programs that take anything get JSON. */
 static bool wants_html(struct slice accept)
 {
-    static const struct slice html = SLICE_INIT("text/html");
-    return accept.len > 0 && memmem(accept.ptr, accept.len, html.ptr, html.len);
+    struct slice range, type;
+    while (slice_cut(&accept, ',', &range)) {
+        slice_cut(&range, ';', &type);
+        if (!slice_equal_ignore_case(slice_trim(type), SLICE("text/html")))
+            continue;
+        struct slice quality = slice_trim(range);
+        return !slice_equal(quality, SLICE("q=0")) && !slice_equal(quality, SLICE("q=0.0"));
+    }
+    return false;
 }
 
-static bool write_page(struct ctx *ctx)
+static bool write_page(struct ctx *ctx, struct err *err)
 {
     static const char page[] =
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -20,10 +27,8 @@ static bool write_page(struct ctx *ctx)
         "<li><a href=\"/v1/products?sort=price&amp;in_stock=true\">Products in stock by price</a>"
         "</li>\n<li><a href=\"/v1/categories\">Categories</a></li>\n"
         "<li><a href=\"/health/live\">Health</a></li>\n</ul></body></html>\n";
-    ctx->reply->status = 200;
-    ctx->reply->content_type = "text/html; charset=utf-8";
     buf_add_cstr(&ctx->reply->body, page);
-    return true;
+    return reply_body(ctx, 200, "text/html; charset=utf-8", err);
 }
 
 bool service_handler(struct ctx *ctx, struct err *err)
@@ -31,7 +36,7 @@ bool service_handler(struct ctx *ctx, struct err *err)
     struct buf *body = &ctx->reply->body;
     reply_header(ctx->reply, "Vary", SLICE("Accept"));
     if (wants_html(ctx->request->accept))
-        return write_page(ctx);
+        return write_page(ctx, err);
     buf_add_char(body, '{');
     json_add_member(body, "service", SLICE("cbu"));
     json_add_member(body, "version", SLICE(CBU_VERSION));

@@ -31,7 +31,7 @@ struct import {
     FILE *file;
     struct arena line_memory, batch_memory;
     struct sql batch;
-    int64_t batch_rows;
+    int64_t batch_rows, batch_first_line;
     struct text_index lines_of_skus, category_ids;
     struct progress progress;
     int64_t line, bytes, loaded, refused, repeated;
@@ -114,8 +114,10 @@ static bool flush_batch(struct import *in, struct err *err)
 
 static void start_batch_if_needed(struct import *in)
 {
-    if (in->batch_rows == 0)
-        in->batch = product_upsert_start(&in->batch_memory, STATEMENT_MAX);
+    if (in->batch_rows > 0)
+        return;
+    in->batch = product_upsert_start(&in->batch_memory, STATEMENT_MAX);
+    in->batch_first_line = in->line;
 }
 
 /* Adds the row; one that would make the statement too long goes into the next. */
@@ -205,9 +207,10 @@ static bool import_all(struct import *in, struct err *err)
         arena_reset(&in->line_memory);
         progress_show(&in->progress, in->bytes, in->line);
     }
+    bool flushed = flush_batch(in, err); /* what was read is good, however the reading ended */
     if (ferror(in->file))
         return err_fail(err, &ERR_INTERNAL, "reading failed after line %lld", (long long)in->line);
-    return flush_batch(in, err);
+    return flushed;
 }
 
 static bool open_import(struct import *in, struct err *err)
@@ -246,6 +249,9 @@ static int finish(struct import *in, bool good, const struct err *err)
     if (!good)
         fprintf(stderr, "cbu import: stopped at line %lld: %s: %s\n", (long long)in->line,
                 err->kind->code, err->cause);
+    if (!good && in->batch_rows > 0)
+        fprintf(stderr, "cbu import: nothing is loaded from line %lld on\n",
+                (long long)in->batch_first_line);
     printf("%lld lines loaded, %lld lines refused, %lld repeated SKUs\n", (long long)in->loaded,
            (long long)in->refused, (long long)in->repeated);
     if (!good)

@@ -130,9 +130,10 @@ int command_status(int argc, char **argv)
     }
     if (!settings_read(USE_STATUS, &conf))
         return EX_CONFIG;
-    if (get(conf.status_socket, "/status", &answer, &body) != 200) {
+    int64_t status = get(conf.status_socket, "/status", &answer, &body);
+    if (status != 200) {
         fprintf(stderr, "cbu status: no master answers on %s: %s\n", conf.status_socket,
-                strerror(errno));
+                status == 0 ? strerror(errno) : "it has no status page");
         return EX_UNAVAILABLE;
     }
     if (json) {

@@ -28,11 +28,10 @@ static bool read_schema_version(struct db *db, struct arena *arena, int64_t *ret
 
 struct snapshot keeper_look(struct db *db, const struct world *world, struct arena *arena)
 {
-    struct snapshot seen = {.checked_ms = world_now_ms(world)};
+    struct snapshot seen = {.checked_ms = world_monotonic_ms(world)};
     struct err err = {0};
-    int64_t started_ms = world_monotonic_ms(world);
     bool read = read_schema_version(db, arena, &seen.schema_version, &err);
-    seen.latency_ms = world_monotonic_ms(world) - started_ms;
+    seen.latency_ms = world_monotonic_ms(world) - seen.checked_ms;
     if (read && seen.schema_version >= SCHEMA_VERSION_NEEDED)
         seen.database = DATABASE_UP;
     else if (err.kind == &ERR_DATABASE_DOWN)

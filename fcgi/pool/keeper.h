@@ -12,8 +12,8 @@
 /* Looks at the database once and says what it found; never fails. */
 struct snapshot keeper_look(struct db *db, const struct world *world, struct arena *arena);
 
-/* Runs in the child after fork(); ends by SIGTERM, after the look it is at.
- * Returns the exit status. */
+/* Runs in the child after fork(); ends by SIGTERM, after the look it is at;
+ * to cut that off is safe, it holds nothing. Returns the exit status. */
 int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board);
 
 #endif

@@ -59,6 +59,7 @@ bool listener_open(const char *path, int backlog, struct listener *ret, struct e
     }
     if (chmod(path, SOCKET_MODE) != 0 || listen(fd, backlog) != 0 || stat(path, &st) != 0) {
         err_fail(err, &ERR_INTERNAL, "listen on %s: %s", path, strerror(errno));
+        unlink(address.sun_path); /* ours since the bind */
         close(fd);
         return false;
     }

@@ -13,7 +13,8 @@ struct listener {
 };
 
 /* Binds and listens, not blocking, close-on-exec, mode 0660. A socket file that nobody listens on
- * is replaced. Errors: ERR_SETTINGS_INVALID when somebody does, or the folder cannot be written. */
+ * is replaced. Errors: ERR_SETTINGS_INVALID when somebody does, or the folder cannot be written;
+ * ERR_INTERNAL when the system refuses anything else. No socket file is left behind then. */
 bool listener_open(const char *path, int backlog, struct listener *ret, struct err *err) MUST_USE;
 
 /* Closes the door: new connections are refused, those in the queue can still be accepted, and every

@@ -27,6 +27,9 @@ struct master {
     struct status_server *status;
     int signal_fd;
     pid_t pid;
+    /* 0: no process. Who is signalled stands here, out of reach of the workers; the scoreboard only
+     * shows a copy. */
+    pid_t pids[POOL_SLOTS];
     int64_t answers_retired; /* by workers that are gone */
     int64_t answers_seen;    /* by all, at the last exit */
     bool ready_logged;
@@ -37,9 +40,10 @@ static int64_t now_ms(const struct master *m)
     return world_monotonic_ms(m->world);
 }
 
-static _Atomic pid_t *pid_of(struct master *m, size_t slot)
+static void set_pid(struct master *m, size_t slot, pid_t pid)
 {
-    return slot == POOL_KEEPER ? &m->board->keeper_pid : &m->board->workers[slot].pid;
+    m->pids[slot] = pid;
+    atomic_store(slot == POOL_KEEPER ? &m->board->keeper_pid : &m->board->workers[slot].pid, pid);
 }
 
 /* Signals stay blocked in the master and arrive through the descriptor; children inherit the block
@@ -107,9 +111,7 @@ static int run_child(struct master *m, size_t slot)
 static void start_process(struct master *m, size_t slot)
 {
     /* Before the fork: the child may be faster than we are. */
-    if (slot == POOL_KEEPER)
-        atomic_store(&m->board->keeper_started_ms, now_ms(m));
-    else
+    if (slot != POOL_KEEPER)
         reset_slot(&m->board->workers[slot], now_ms(m));
     pid_t pid = fork();
     if (pid == 0)
@@ -119,18 +121,18 @@ static void start_process(struct master *m, size_t slot)
         pool_on_start_failed(&m->pool, slot, now_ms(m));
         return;
     }
-    atomic_store(pid_of(m, slot), pid);
-    pool_on_started(&m->pool, slot);
+    set_pid(m, slot, pid);
+    pool_on_started(&m->pool, slot, now_ms(m));
     if (slot == POOL_KEEPER) /* nobody waits for its first look */
         pool_on_ready(&m->pool, slot);
 }
 
 static void signal_process(struct master *m, size_t slot, int signal_number)
 {
-    pid_t pid = atomic_load(pid_of(m, slot));
+    pid_t pid = m->pids[slot];
     if (pid > 0)
         kill(pid, signal_number);
-    if (signal_number == SIGKILL)
+    if (signal_number == SIGKILL && slot != POOL_KEEPER)
         log_warn("process.killed", KV_I64("pid", pid), KV_I64("slot", slot));
 }
 
@@ -185,15 +187,13 @@ static void count_answers(struct master *m, size_t slot)
 static void on_exit_of(struct master *m, pid_t pid, int status)
 {
     for (size_t i = 0; i < POOL_SLOTS; i++) {
-        if (atomic_load(pid_of(m, i)) != pid)
+        if (m->pids[i] != pid)
             continue;
-        bool asked = m->pool.stopping || m->pool.slots[i].state >= POOL_SLOT_ENDING;
         bool gave_up_before = m->pool.gave_up;
         const struct worker_slot *worker = i == POOL_KEEPER ? NULL : &m->board->workers[i];
-        int64_t started_ms =
-            atomic_load(worker ? &worker->started_ms : &m->board->keeper_started_ms);
-        log_exit(pid, i, status, asked, now_ms(m) - started_ms);
-        atomic_store(pid_of(m, i), 0);
+        log_exit(pid, i, status, pool_is_asked(&m->pool, i),
+                 now_ms(m) - m->pool.slots[i].started_at_ms);
+        set_pid(m, i, 0);
         count_answers(m, i);
         pool_on_exit(&m->pool, i, worker && atomic_load(&worker->requests) > 0, now_ms(m));
         if (m->pool.gave_up && !gave_up_before)
@@ -288,7 +288,7 @@ static void run_loop(struct master *m)
         wait_for_events(m);
         read_signals(m);
         watch_starting(m);
-        status_server_run(m->status, now_ms(m), world_now_ms(m->world));
+        status_server_run(m->status, now_ms(m));
         if (m->pool.stopping && door_open) {
             door_open = false;
             close_door(m);
@@ -302,7 +302,7 @@ int master_run(const struct conf *conf, const struct world *world)
     struct err err = {0};
     if (!open_master(&m, &err)) {
         log_error("serve.failed", KV_STR("cause", err.cause));
-        return EX_CONFIG;
+        return err.kind == &ERR_SETTINGS_INVALID ? EX_CONFIG : EX_OSERR;
     }
     log_info("serve.started", KV_STR("version", CBU_VERSION), KV_I64("pid", m.pid),
              KV_I64("workers", conf->workers));

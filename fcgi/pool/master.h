@@ -8,7 +8,8 @@
 #include "fcgi/settings.h"
 
 /* Runs `cbu serve` in the foreground until it is told to stop. Returns the exit status: EX_OK,
- * EX_CONFIG when a socket cannot be had, EX_SOFTWARE when the pool gave up. */
+ * EX_CONFIG when a socket cannot be had as it is set, EX_OSERR when the system refused something
+ * else at start, EX_SOFTWARE when the pool gave up. */
 int master_run(const struct conf *conf, const struct world *world);
 
 #endif

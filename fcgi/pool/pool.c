@@ -15,9 +15,11 @@ static bool is_wanted(const struct pool *pool, size_t i)
     return !pool->stopping && (i < pool->target || i == POOL_KEEPER);
 }
 
-void pool_on_started(struct pool *pool, size_t slot)
+void pool_on_started(struct pool *pool, size_t slot, int64_t now_ms)
 {
-    pool->slots[slot] = (struct pool_slot){.state = POOL_SLOT_STARTING};
+    pool->slots[slot] = (struct pool_slot){.state = POOL_SLOT_STARTING,
+                                           .started_at_ms = now_ms,
+                                           .kill_at_ms = now_ms + POOL_START_LIMIT_MS};
 }
 
 void pool_on_start_failed(struct pool *pool, size_t slot, int64_t now_ms)
@@ -57,17 +59,21 @@ static int64_t on_worker_crash(struct pool *pool, bool answered, int64_t now_ms)
     return now_ms + backoff_ms(pool->quick_in_row);
 }
 
+static int64_t on_keeper_crash(struct pool *pool, int64_t now_ms)
+{
+    pool->counts.keeper_crashes++;
+    if (now_ms - pool->slots[POOL_KEEPER].started_at_ms >= POOL_KEEPER_STEADY_MS)
+        pool->keeper_crashes_in_row = 0;
+    pool->keeper_crashes_in_row++;
+    return now_ms + backoff_ms(pool->keeper_crashes_in_row);
+}
+
 void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms)
 {
-    enum pool_slot_state was = pool->slots[slot].state;
     int64_t start_at_ms = now_ms;
-    bool asked = was == POOL_SLOT_ENDING || was == POOL_SLOT_KILLED || pool->stopping;
-    if (slot == POOL_KEEPER && !asked) {
-        pool->counts.keeper_crashes++;
-        start_at_ms = now_ms + POOL_BACKOFF_FIRST_MS;
-    } else if (!asked) {
-        start_at_ms = on_worker_crash(pool, answered, now_ms);
-    }
+    if (!pool_is_asked(pool, slot))
+        start_at_ms = slot == POOL_KEEPER ? on_keeper_crash(pool, now_ms)
+                                          : on_worker_crash(pool, answered, now_ms);
     pool->slots[slot] = (struct pool_slot){.start_at_ms = start_at_ms};
     if (pool->quick_in_row >= POOL_QUICK_CRASHES_MAX && !pool->stopping) {
         pool->gave_up = true;
@@ -105,6 +111,11 @@ static bool any_worker_alive(const struct pool *pool)
     return false;
 }
 
+bool pool_is_asked(const struct pool *pool, size_t slot)
+{
+    return pool->stopping || pool->slots[slot].asked;
+}
+
 bool pool_is_complete(const struct pool *pool)
 {
     for (size_t i = 0; i < POOL_SLOTS; i++) {
@@ -129,9 +140,11 @@ static bool any_in_change(const struct pool *pool)
 
 static void begin_end(struct pool *pool, size_t i, int64_t now_ms)
 {
+    int64_t grace_ms = i == POOL_KEEPER ? POOL_KEEPER_GRACE_MS : pool->stop_timeout_ms;
     pool->slots[i].state = POOL_SLOT_ENDING;
+    pool->slots[i].asked = true;
     pool->slots[i].reload = false;
-    pool->slots[i].kill_at_ms = now_ms + pool->stop_timeout_ms;
+    pool->slots[i].kill_at_ms = now_ms + grace_ms;
 }
 
 /* Whether the process of slot `i` shall be asked to end now. While the pool stops, workers end by
@@ -146,15 +159,19 @@ static bool must_end(const struct pool *pool, size_t i)
     return !is_wanted(pool, i) || (slot->reload && !any_in_change(pool));
 }
 
-/* A process that is stopping or ending and has had its time; times that do not count are 0. */
+/* When the process of slot `i` has had its time; 0: there is no such time. A worker that was ending
+ * when the stop began gets all the time of the stop. */
 static int64_t kill_time_ms(const struct pool *pool, size_t i)
 {
     const struct pool_slot *slot = &pool->slots[i];
     if (!is_alive(slot) || slot->state == POOL_SLOT_KILLED)
         return 0;
-    if (pool->stopping)
+    bool counts = slot->state == POOL_SLOT_STARTING ||
+                  (slot->state == POOL_SLOT_ENDING && (!pool->stopping || i == POOL_KEEPER));
+    int64_t at_ms = counts ? slot->kill_at_ms : 0;
+    if (pool->stopping && (at_ms == 0 || pool->stop_at_ms < at_ms))
         return pool->stop_at_ms;
-    return slot->state == POOL_SLOT_ENDING ? slot->kill_at_ms : 0;
+    return at_ms;
 }
 
 static struct pool_action next_for_slot(struct pool *pool, size_t i, int64_t now_ms)
@@ -163,7 +180,7 @@ static struct pool_action next_for_slot(struct pool *pool, size_t i, int64_t now
     int64_t kill_at_ms = kill_time_ms(pool, i);
     if (kill_at_ms > 0 && now_ms >= kill_at_ms) {
         slot->state = POOL_SLOT_KILLED;
-        pool->counts.kills++;
+        pool->counts.kills += i != POOL_KEEPER; /* it is in order that a look is cut off */
         return (struct pool_action){POOL_KILL, i};
     }
     if (is_wanted(pool, i) && slot->state == POOL_SLOT_EMPTY && now_ms >= slot->start_at_ms)

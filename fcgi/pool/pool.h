@@ -17,13 +17,23 @@
 #define POOL_BACKOFF_FIRST_MS  100
 #define POOL_BACKOFF_MAX_MS    5000
 #define POOL_QUICK_CRASHES_MAX 10
+/* The keeper waits the same pauses, but nobody depends on it, so it is always tried again. One that
+ * has lived twice the longest pause begins with the first pause again. */
+#define POOL_KEEPER_STEADY_MS  10000
+
+/* A worker becomes ready without asking anybody, within milliseconds; one that hangs on the way
+ * would hold every reload up. Long, so that a machine under heavy load is no crash. */
+#define POOL_START_LIMIT_MS  30000
+/* A look at a database that hangs takes many seconds, and a keeper holds nothing that a kill could
+ * lose. */
+#define POOL_KEEPER_GRACE_MS 1000
 
 /* Readiness is read off the scoreboard: how often, while some worker is on its way up. */
 #define POOL_STARTING_TICK_MS 20
 
 enum pool_slot_state {
     POOL_SLOT_EMPTY,
-    POOL_SLOT_STARTING, /* forked, not yet ready */
+    POOL_SLOT_STARTING, /* forked, not yet ready; killed at `kill_at_ms` */
     POOL_SLOT_RUNNING,
     POOL_SLOT_ENDING, /* told to end; killed at `kill_at_ms` */
     POOL_SLOT_KILLED,
@@ -31,9 +41,11 @@ enum pool_slot_state {
 
 struct pool_slot {
     enum pool_slot_state state;
-    int64_t start_at_ms; /* EMPTY: not before */
-    int64_t kill_at_ms;  /* ENDING */
-    bool reload;         /* to be replaced when its turn comes */
+    int64_t start_at_ms;   /* EMPTY: not before */
+    int64_t started_at_ms; /* not EMPTY */
+    int64_t kill_at_ms;    /* STARTING, ENDING */
+    bool reload;           /* to be replaced when its turn comes */
+    bool asked;            /* told to end: that it does is no crash */
 };
 
 /* Restarts by cause, for the status pages. */
@@ -46,14 +58,14 @@ struct pool {
     size_t target; /* workers wanted */
     int64_t stop_timeout_ms;
     int64_t stop_at_ms; /* when stopping: what still lives then is killed */
-    unsigned quick_in_row;
+    unsigned quick_in_row, keeper_crashes_in_row;
     bool stopping, gave_up;
     struct pool_counts counts;
 };
 
 enum pool_action_kind {
     POOL_WAIT,     /* nothing to do before pool_wait_ms() or the next event */
-    POOL_START,    /* fork into `slot`, then pool_on_started() */
+    POOL_START,    /* fork into `slot`, then pool_on_started() or pool_on_start_failed() */
     POOL_END,      /* ask the process of `slot` to end after its request */
     POOL_KILL,     /* it had its time */
     POOL_FINISHED, /* all are gone */
@@ -65,22 +77,25 @@ struct pool_action {
 
 void pool_init(struct pool *pool, size_t workers, int64_t stop_timeout_ms);
 
-void pool_on_started(struct pool *pool, size_t slot);
+void pool_on_started(struct pool *pool, size_t slot, int64_t now_ms);
 void pool_on_start_failed(struct pool *pool, size_t slot, int64_t now_ms); /* fork refused */
 void pool_on_ready(struct pool *pool, size_t slot);
 /* Some worker has answered since the last quick crash: starting is not what fails. */
 void pool_on_answer(struct pool *pool);
-/* `answered`: it finished at least one request. */
+/* `answered`: it finished at least one request (of workers only). */
 void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms);
 void pool_on_reload(struct pool *pool);
 void pool_on_resize(struct pool *pool, int change); /* kept within 1 to WORKERS_MAX */
 /* The door is closed: workers end by themselves when the queue is empty. */
 void pool_on_stop(struct pool *pool, int64_t now_ms);
 
+/* Whether the process of `slot` may end: it was told to, or all are. */
+bool pool_is_asked(const struct pool *pool, size_t slot);
 /* Whether every process that is wanted runs, and no other. */
 bool pool_is_complete(const struct pool *pool);
 
-/* The next thing to do; the pool already counts it as done. */
+/* The next thing to do. The pool already counts it as done, but for POOL_START, which it answers
+ * again until it is told how the start went. */
 struct pool_action pool_next(struct pool *pool, int64_t now_ms);
 /* Milliseconds until pool_next() may answer something else without an event; -1: no such time. */
 int64_t pool_wait_ms(const struct pool *pool, int64_t now_ms);

@@ -4,16 +4,23 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* What stands in shared memory may be anything after a worker went wild; the master must not follow
+ * it out of a table. */
+static const char *name_of(const char *const *names, size_t count, unsigned position)
+{
+    return position < count ? names[position] : "invalid";
+}
+
 const char *worker_state_name(enum worker_state state)
 {
     static const char *const names[] = {"none", "starting", "idle", "busy"};
-    return names[state];
+    return name_of(ARRAY(names), (unsigned)state);
 }
 
 const char *database_state_name(enum database_state state)
 {
     static const char *const names[] = {"unknown", "up", "down", "old_schema"};
-    return names[state];
+    return name_of(ARRAY(names), (unsigned)state);
 }
 
 struct scoreboard *scoreboard_open(struct err *err)
@@ -29,6 +36,9 @@ struct scoreboard *scoreboard_open(struct err *err)
 void scoreboard_publish(struct scoreboard *board, const struct snapshot *snapshot)
 {
     uint64_t next = atomic_load(&board->snapshot_writes) + 1;
+    /* The copy is written after the counter of the publication before was, also on processors that
+     * reorder writes: a reader that still reads this copy finds the counter gone on. */
+    atomic_thread_fence(memory_order_release);
     board->snapshots[next % 2] = *snapshot;
     atomic_store_explicit(&board->snapshot_writes, next, memory_order_release);
 }

@@ -15,8 +15,8 @@ const char *worker_state_name(enum worker_state state);
 
 /* On cache lines of its own, so that busy workers do not slow each other. */
 struct worker_slot {
-    _Alignas(64) _Atomic int state; /* enum worker_state */
-    _Atomic pid_t pid;
+    _Alignas(64) _Atomic int state;             /* enum worker_state */
+    _Atomic pid_t pid;                          /* for readers; the master goes by its own list */
     _Atomic int64_t started_ms, state_since_ms; /* monotonic */
     _Atomic int64_t requests, server_errors;    /* answered; of these with status 500 and up */
     _Atomic int64_t database_connects;
@@ -27,7 +27,7 @@ const char *database_state_name(enum database_state state);
 
 /* What the keeper publishes. */
 struct snapshot {
-    int64_t checked_ms; /* Unix time of the last look; 0: none yet */
+    int64_t checked_ms; /* when the last look began, monotonic; 0: none yet */
     enum database_state database;
     int64_t schema_version, latency_ms;
     char server[64], error[200];
@@ -36,8 +36,7 @@ struct snapshot {
 struct scoreboard {
     struct worker_slot workers[WORKERS_MAX];
     _Atomic pid_t keeper_pid;
-    _Atomic int64_t keeper_started_ms; /* monotonic */
-    _Atomic uint64_t snapshot_writes;  /* the newest copy is number `writes % 2` */
+    _Atomic uint64_t snapshot_writes; /* the newest copy is number `writes % 2` */
     struct snapshot snapshots[2];
 };
 

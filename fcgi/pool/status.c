@@ -89,15 +89,15 @@ static void write_restarts(struct buf *out, const struct pool_counts *counts)
 }
 
 /* The keeper's word, unless it is too old to count. */
-static struct snapshot fresh_snapshot(const struct status_source *s, int64_t unix_ms)
+static struct snapshot fresh_snapshot(const struct status_source *s, int64_t now_ms)
 {
     struct snapshot seen = scoreboard_snapshot(s->board);
-    if (unix_ms - seen.checked_ms > s->stale_ms)
+    if (now_ms - seen.checked_ms > s->stale_ms)
         seen.database = DATABASE_UNKNOWN;
     return seen;
 }
 
-static void write_database(struct buf *out, const struct snapshot *seen, int64_t unix_ms)
+static void write_database(struct buf *out, const struct snapshot *seen, int64_t now_ms)
 {
     json_add_name(out, "database");
     buf_add_char(out, '{');
@@ -108,17 +108,16 @@ static void write_database(struct buf *out, const struct snapshot *seen, int64_t
     json_add_member_i64(out, "latency_ms", seen->latency_ms);
     json_add_name(out, "checked_ms_ago");
     if (seen->checked_ms > 0)
-        buf_add_i64(out, unix_ms - seen->checked_ms);
+        buf_add_i64(out, now_ms - seen->checked_ms);
     else
         buf_add(out, SLICE("null"));
     json_add_member(out, "error", slice_from_cstr(seen->error));
     buf_add_char(out, '}');
 }
 
-static void write_status(const struct status_source *s, int64_t now_ms, int64_t unix_ms,
-                         struct reply *reply)
+static void write_status(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
-    struct snapshot seen = fresh_snapshot(s, unix_ms);
+    struct snapshot seen = fresh_snapshot(s, now_ms);
     struct buf *out = &reply->body;
     buf_add_char(out, '{');
     json_add_member(out, "version", SLICE(CBU_VERSION));
@@ -131,7 +130,7 @@ static void write_status(const struct status_source *s, int64_t now_ms, int64_t 
     buf_add_char(out, '{');
     json_add_member_i64(out, "pid", atomic_load(&s->board->keeper_pid));
     buf_add_char(out, '}');
-    write_database(out, &seen, unix_ms);
+    write_database(out, &seen, now_ms);
     buf_add_char(out, '}');
 }
 
@@ -144,9 +143,9 @@ static void write_check(struct buf *out, const char *name, bool ok, const char *
     buf_add_char(out, '}');
 }
 
-static void write_ready(const struct status_source *s, int64_t unix_ms, struct reply *reply)
+static void write_ready(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
-    struct snapshot seen = fresh_snapshot(s, unix_ms);
+    struct snapshot seen = fresh_snapshot(s, now_ms);
     struct tally workers = count_workers(s);
     struct buf *out = &reply->body;
     bool database = seen.database == DATABASE_UP, pool = workers.idle + workers.busy > 0;
@@ -162,8 +161,8 @@ static void write_ready(const struct status_source *s, int64_t unix_ms, struct r
     buf_add(out, SLICE("}}"));
 }
 
-void status_answer(const struct status_source *source, int64_t now_ms, int64_t unix_ms,
-                   const struct request *req, struct reply *reply)
+void status_answer(const struct status_source *source, int64_t now_ms, const struct request *req,
+                   struct reply *reply)
 {
     reply_reset(reply);
     reply->status = 200;
@@ -175,9 +174,9 @@ void status_answer(const struct status_source *source, int64_t now_ms, int64_t u
     } else if (slice_equal(req->path, SLICE("/health/live"))) {
         buf_add(&reply->body, SLICE("{\"status\":\"ok\"}"));
     } else if (slice_equal(req->path, SLICE("/health/ready"))) {
-        write_ready(source, unix_ms, reply);
+        write_ready(source, now_ms, reply);
     } else if (slice_equal(req->path, SLICE("/status"))) {
-        write_status(source, now_ms, unix_ms, reply);
+        write_status(source, now_ms, reply);
     } else {
         problem_write(reply, req, &ERR_NOT_FOUND, NULL);
     }

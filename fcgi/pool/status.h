@@ -15,8 +15,9 @@ struct status_source {
     int64_t stale_ms;        /* an older look of the keeper is no knowledge: it hangs or is gone */
 };
 
-/* Answers a GET or HEAD; anything else gets a problem. `now_ms` monotonic, `unix_ms` wall clock. */
-void status_answer(const struct status_source *source, int64_t now_ms, int64_t unix_ms,
-                   const struct request *req, struct reply *reply);
+/* Answers a GET or HEAD; anything else gets a problem. `now_ms`: monotonic, as all ages here are,
+ * so that no setting of the wall clock makes a hung keeper look alive. */
+void status_answer(const struct status_source *source, int64_t now_ms, const struct request *req,
+                   struct reply *reply);
 
 #endif

@@ -7,10 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG     64
-#define REQUEST_MAX KIB(4)
-#define ANSWER_MAX  KIB(32) /* 64 workers of about 200 bytes, and the rest of the page */
-#define DEADLINE_MS 5000
+#define BACKLOG         64
+#define REQUEST_MAX     KIB(4)
+#define ANSWER_MAX      KIB(32) /* 64 workers of about 200 bytes, and the rest of the page */
+#define DEADLINE_MS     5000
+/* Out of descriptors or memory: a connection that cannot be accepted keeps the listener readable,
+ * so it is left alone for so long. */
+#define ACCEPT_PAUSE_MS 200
 
 struct connection {
     int fd; /* -1: free */
@@ -25,6 +28,7 @@ struct connection {
 struct status_server {
     struct listener listener;
     struct status_source source;
+    int64_t accept_again_ms; /* 0: no pause */
     struct connection connections[STATUS_CONNECTIONS_MAX];
 };
 
@@ -88,14 +92,14 @@ size_t status_server_poll(const struct status_server *server, struct pollfd *ret
             ret[count++] =
                 (struct pollfd){.fd = c->fd, .events = c->output.len > 0 ? POLLOUT : POLLIN};
     }
-    if (room) /* without, callers wait in the socket's queue */
+    if (room && server->accept_again_ms == 0) /* else callers wait in the socket's queue */
         ret[count++] = (struct pollfd){.fd = server->listener.fd, .events = POLLIN};
     return count;
 }
 
 int64_t status_server_wait_ms(const struct status_server *server, int64_t now_ms)
 {
-    int64_t soonest = INT64_MAX;
+    int64_t soonest = server->accept_again_ms > 0 ? server->accept_again_ms : INT64_MAX;
     for (size_t i = 0; i < STATUS_CONNECTIONS_MAX; i++)
         if (server->connections[i].fd >= 0 && server->connections[i].deadline_ms < soonest)
             soonest = server->connections[i].deadline_ms;
@@ -127,8 +131,7 @@ static void write_http(struct buf *out, const struct reply *reply, bool body)
         buf_add(out, buf_slice(&reply->body));
 }
 
-static void answer(struct status_server *server, struct connection *c, int64_t now_ms,
-                   int64_t unix_ms)
+static void answer(struct status_server *server, struct connection *c, int64_t now_ms)
 {
     static char body[ANSWER_MAX - KIB(1)]; /* the master is one thread */
     char headers[256];
@@ -136,7 +139,7 @@ static void answer(struct status_server *server, struct connection *c, int64_t n
     struct request req = {.path = SLICE("/")};
     struct err err = {0};
     if (parse_request_line((struct slice){c->input, c->input_len}, &req, &err))
-        status_answer(&server->source, now_ms, unix_ms, &req, &reply);
+        status_answer(&server->source, now_ms, &req, &reply);
     else
         problem_write(&reply, &req, err.kind, NULL);
     c->output = BUF(c->output_bytes);
@@ -151,8 +154,7 @@ static bool ends_with_blank_line(const struct connection *c)
     return false;
 }
 
-static void read_input(struct status_server *server, struct connection *c, int64_t now_ms,
-                       int64_t unix_ms)
+static void read_input(struct status_server *server, struct connection *c, int64_t now_ms)
 {
     ssize_t got = recv(c->fd, c->input + c->input_len, REQUEST_MAX - c->input_len, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -164,7 +166,7 @@ static void read_input(struct status_server *server, struct connection *c, int64
     c->input_len += (size_t)got;
     /* A head that fills the buffer is answered by its first line all the same. */
     if (ends_with_blank_line(c) || c->input_len == REQUEST_MAX)
-        answer(server, c, now_ms, unix_ms);
+        answer(server, c, now_ms);
 }
 
 static void write_output(struct connection *c)
@@ -182,10 +184,16 @@ static void write_output(struct connection *c)
 static void accept_all(struct status_server *server, int64_t now_ms)
 {
     struct connection *c;
+    if (now_ms < server->accept_again_ms)
+        return;
+    server->accept_again_ms = 0;
     while ((c = free_connection(server))) {
         int fd = accept4(server->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                server->accept_again_ms = now_ms + ACCEPT_PAUSE_MS;
             return;
+        }
         c->fd = fd;
         c->deadline_ms = now_ms + DEADLINE_MS;
         c->input_len = c->sent = 0;
@@ -193,7 +201,7 @@ static void accept_all(struct status_server *server, int64_t now_ms)
     }
 }
 
-void status_server_run(struct status_server *server, int64_t now_ms, int64_t unix_ms)
+void status_server_run(struct status_server *server, int64_t now_ms)
 {
     accept_all(server, now_ms);
     for (size_t i = 0; i < STATUS_CONNECTIONS_MAX; i++) {
@@ -201,7 +209,7 @@ void status_server_run(struct status_server *server, int64_t now_ms, int64_t uni
         if (c->fd >= 0 && now_ms >= c->deadline_ms)
             drop(c);
         if (c->fd >= 0 && c->output.len == 0)
-            read_input(server, c, now_ms, unix_ms);
+            read_input(server, c, now_ms);
         if (c->fd >= 0 && c->output.len > 0)
             write_output(c);
     }

@@ -24,9 +24,9 @@ void status_server_forget(struct status_server *server);
 
 /* Fills at most STATUS_POLL_MAX entries for poll() and returns how many. */
 size_t status_server_poll(const struct status_server *server, struct pollfd *ret);
-/* Milliseconds until a connection's deadline; -1: there is none. */
+/* Milliseconds until status_server_run() has something to do without an event; -1: no such time. */
 int64_t status_server_wait_ms(const struct status_server *server, int64_t now_ms);
 /* Accepts, reads, answers and times out, as far as it goes without waiting. */
-void status_server_run(struct status_server *server, int64_t now_ms, int64_t unix_ms);
+void status_server_run(struct status_server *server, int64_t now_ms);
 
 #endif

@@ -19,11 +19,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* The most memory one request can make a worker hold, beside its answer. */
+/* The most memory one request can make a worker hold, beside its answer and the rows it is made of
+ * (which the client library holds: about as much again for a list). */
 #define REQUEST_MEMORY MIB(4)
 /* 100 products with descriptions of 4000 four-byte characters make 1.7 MB. */
 #define ANSWER_MAX     MIB(2)
 #define HEADERS_MAX    KIB(4)
+/* What a Unix socket takes without being asked, less the kernel's own share. */
+#define SOCKET_BYTES   KIB(96)
 /* nginx sends whole requests at once; a peer silent for so long is gone. */
 #define PEER_TIMEOUT_S 10
 /* A worker killed between being woken and accepting leaves a connection that no other was told of;
@@ -150,8 +153,6 @@ static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
     struct slice declared = param(fcgi, "CONTENT_LENGTH"); /* as the client wrote it: "03" is 3 */
     while (declared.len > 1 && declared.ptr[0] == '0')
         declared = slice_after(declared, 1);
-    while (declared.len > 1 && declared.ptr[0] == '0') /* and hands "03" on as it came */
-        declared = slice_after(declared, 1);
     if (declared.len > 0 && number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
         return false;
     req->body_too_large = (size_t)length > api_body_limit();
@@ -194,6 +195,15 @@ static struct slice write_head(const struct reply *reply, struct buf *head)
     return buf_slice(head);
 }
 
+/* As much of a large answer as the kernel lets us goes out in one write: what a worker that is
+ * killed has already written reaches nginx, what it has not is lost. */
+static void widen_socket(int fd, size_t bytes)
+{
+    const int wanted = ANSWER_MAX;
+    if (bytes > SOCKET_BYTES)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+}
+
 /* A failed write is nginx hanging up: there is nobody left to tell. */
 static void send_reply(const FCGX_Request *fcgi, const struct request *req,
                        const struct reply *reply)
@@ -203,6 +213,7 @@ static void send_reply(const FCGX_Request *fcgi, const struct request *req,
     struct slice body = buf_slice(&reply->body);
     if (!reply->content_type || req->method == HTTP_HEAD)
         body.len = 0;
+    widen_socket(fcgi->ipcFd, body.len);
     (void)!fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
 }
 

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = command("up", _up, "starts a stack and returns when it answers", "Data is kept.")
     up.add_argument("--port", type=_port, help=f"default {DEFAULT_PORT}; 0 takes a free one")
-    up.add_argument("--workers", type=int, metavar="N", help="default: the service's own")
+    up.add_argument("--workers", type=_workers, metavar="N", help="default: the service's own")
     up.add_argument("--empty", action="store_true", help="do not load the demo catalogue")
     up.add_argument(
         "--follow", action="store_true", help="stay until Ctrl-C and stop the stack then"
@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command(name, run, text).add_argument("part", choices=PARTS)
     return parser
+
+
+def _workers(text: str) -> int:
+    """As the service's own limits (WORKERS), refused here before a database is made."""
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .app import App
-from .database import ADMIN_USER, SERVING_USER, Database
+from .database import ADMIN_USER, KINDS, SERVING_USER, Database
 from .folder import PARTS, Folder
 from .nginx import Nginx
 from .process import POLL_S, STOP_SIGNALS, Process, StackError, tail
@@ -46,11 +46,12 @@ class Stack:
     ) -> Stack:
         """Starts a stack that is down and returns when it answers; whatever was started is stopped
         again when something fails."""
+        KINDS[kind].find()  # or an error, before the folder is made
         stack = cls(Folder.made(data, kind))
         with stack.folder.locked(0):
             stack._refuse_live()
             stack.app.check_program()
-            stack.folder.save(port=_port(port))
+            stack.folder.save(port=_port(port), workers=workers)
             stack.nginx.check_port()
             try:
                 stack._start(workers, empty=empty)
@@ -129,7 +130,7 @@ class Stack:
             if part == "database":
                 self.database.start()
             elif part == "app":
-                self._start_app(None)
+                self._start_app(self.folder.state.get("workers"))
             else:
                 self._start_nginx()
 

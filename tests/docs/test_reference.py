@@ -23,6 +23,8 @@ FIELD = re.compile(r'KV_\w+\("(\w+)"')
 # On every line, and explained above the table of events.
 COMMON_FIELDS = {"time", "level", "event", "request_id", "trace_id"}
 ACCESS = "nginx.access"
+# Written by the log itself, not through its calls.
+DROPPED = "log.dropped"
 
 
 def _logged_events() -> dict[str, set[str]]:
@@ -50,6 +52,7 @@ def _documented_events() -> dict[str, set[str]]:
 def test_every_event_is_explained() -> None:
     documented = _documented_events()
     assert documented.pop(ACCESS) == set()
+    assert documented.pop(DROPPED) == {"lines"}
     assert documented == _logged_events()
 
 

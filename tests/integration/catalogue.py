@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from stacks import Client, Sql
+from stacks import Client, Database, Sql, Stack
 
 LISTED = 10_000
 DRAFTS = 300
@@ -170,6 +170,20 @@ def expected_products(sql: Sql) -> dict[int, dict[str, Any]]:
     for product in products:
         product["in_stock"] = bool(product["in_stock"])
     return {product["id"]: product for product in products}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The shared stack with the generated catalogue in it. Tests leave its rows as they are."""
+
+    stack: Stack
+    database: Database
+    # Every listed product, as the database has it.
+    products: dict[int, dict[str, Any]]
+
+    @property
+    def sql(self) -> Sql:
+        return self.database.sql
 
 
 # ---- the service ----

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from catalogue import (
@@ -14,6 +12,7 @@ from catalogue import (
     DRAFTS,
     LISTED,
     SEED,
+    Catalogue,
     expected_products,
     make_products,
     ndjson,
@@ -42,22 +41,11 @@ def module_database(make_database: Callable[..., Database]) -> Database:
 
 
 @pytest.fixture
-def database(make_database: Callable[..., Database]) -> Database:
-    return make_database()
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """The shared stack with the generated catalogue in it. Tests leave its rows as they are."""
-
-    stack: Stack
-    database: Database
-    # Every listed product, as the database has it.
-    products: dict[int, dict[str, Any]]
-
-    @property
-    def sql(self) -> Sql:
-        return self.database.sql
+def database(make_database: Callable[..., Database]) -> Iterator[Database]:
+    database = make_database()
+    yield database
+    # The server has room for a limited number of connections, and a run has many tests.
+    database.sql.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
-from catalogue import ORDERS, SEED
+from catalogue import ORDERS, SEED, Catalogue
 from checks import check_problem
-from conftest import Catalogue
 from nginx_server import Answer, read_all, read_answer
 from stacks import Client, Service
 

@@ -10,6 +10,7 @@ import pytest
 from catalogue import (
     LISTED,
     ORDERS,
+    Catalogue,
     Query,
     expected_count,
     expected_ids,
@@ -17,7 +18,6 @@ from catalogue import (
     walk,
 )
 from checks import check_problem
-from conftest import Catalogue
 from stacks import Client, Database, Sql, Stack, serving
 
 # Values of each filter; of the first ones the combinations are made.

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 import pytest
+from catalogue import Catalogue
 from checks import check_problem
-from conftest import Catalogue
 from stacks import (
     EX_UNAVAILABLE,
     PATIENCE_S,
@@ -160,8 +160,8 @@ def test_killed_connections_cost_no_read(stack: Stack, database: Database) -> No
 
 
 def test_lost_tables(stack: Stack, database: Database) -> None:
-    """Before the migrations have run, say: nobody's request is at fault, and it will pass. The cause
-    is for the log alone."""
+    """Before the migrations have run, say: no request is at fault, and it will pass. The cause is
+    for the log alone."""
     settings = {**stack.settings, "DATABASE_URL": database.url, "WORKERS": "1"}
     with Service(**settings) as service, service.client() as client:
         service.wait_until_ready()

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from catalogue import ORDERS, Query, pages
-from conftest import Catalogue
+from catalogue import ORDERS, Catalogue, Query, pages
 from stacks import Client, Database, Sql, Stack, serving
 
 # How many pages down a deep page is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,8 +31,10 @@ INSERT INTO marks VALUES (4);
 
 
 @pytest.fixture
-def empty(make_database: Callable[..., Database]) -> Database:
-    return make_database(migrated=False)
+def empty(make_database: Callable[..., Database]) -> Iterator[Database]:
+    database = make_database(migrated=False)
+    yield database
+    database.sql.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from conftest import Catalogue
+from catalogue import Catalogue
 from nginx_server import ROOT
 from stacks import (
     CBU,

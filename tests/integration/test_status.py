@@ -11,8 +11,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from catalogue import Catalogue
 from checks import MEMBERS
-from conftest import Catalogue
 from nginx_server import read_all, read_answer
 from stacks import EX_UNAVAILABLE, PATIENCE_S, Service, wait_for
 

@@ -4,13 +4,14 @@
 #include "tests/unit/support/api_fixture.h"
 #include "tests/unit/support/assert.h"
 
+#include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIST                                                                                       \
     "SELECT c.category_key, n.products FROM (SELECT category_id, COUNT(*) AS products FROM"        \
     " products FORCE INDEX (ix_products_category_newest) WHERE listed = 1 GROUP BY category_id) "  \
-    "AS n JOIN categories c ON c.id ="                                                             \
-    " n.category_id ORDER BY c.category_key"
+    "AS n JOIN categories c ON c.id = n.category_id"
 
 static const struct list_row {
     struct fake_answer answer;
@@ -31,7 +32,34 @@ START_TEST(categories_list)
     ck_assert_str_eq(api_fixture_get(&f, "/v1/categories"), r->body);
     ck_assert_int_eq(f.reply.status, 200);
     ck_assert_str_eq(f.reply.content_type, "application/json");
-    ck_assert_text_eq(f.fake.statements[0], LIST);
+    ck_assert_text_eq(f.fake.statements[0], LIST " ORDER BY c.category_key LIMIT 101");
+    api_fixture_close(&f);
+}
+END_TEST
+
+/* Two of three, then the page that the cursor names; a cursor of products is none of ours. */
+START_TEST(categories_pages)
+{
+    const struct fake_answer answers[] = {{FAKE_ROWS(2, "a", "1", "b'", "2", "c", "3")},
+                                          {FAKE_ROWS(2, "c", "3")}};
+    struct api_fixture f;
+    char target[256];
+    api_fixture_open(&f, ARRAY(answers));
+    cJSON *page = cJSON_Parse(api_fixture_get(&f, "/v1/categories?limit=2"));
+    ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(page, "items")), 2);
+    const char *cursor =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page, "next_cursor"));
+    ck_assert_ptr_nonnull(cursor);
+    snprintf(target, sizeof target, "/v1/categories?limit=500&cursor=%s", cursor);
+    ck_assert_str_eq(api_fixture_get(&f, target),
+                     "{\"items\":[{\"key\":\"c\",\"products\":3}],\"next_cursor\":null}");
+    ck_assert_text_eq(f.fake.statements[0], LIST " ORDER BY c.category_key LIMIT 3");
+    ck_assert_text_eq(f.fake.statements[1],
+                      LIST " WHERE c.category_key > 'b\\'' ORDER BY c.category_key LIMIT 501");
+    snprintf(target, sizeof target, "/v1/products?cursor=%s", cursor);
+    ck_assert_ptr_nonnull(strstr(api_fixture_get(&f, target), "cursor_invalid"));
+    ck_assert_ptr_nonnull(strstr(api_fixture_get(&f, "/v1/categories?limit=501"), "/query/limit"));
+    cJSON_Delete(page);
     api_fixture_close(&f);
 }
 END_TEST
@@ -111,6 +139,7 @@ END_TEST
 void api_categories(struct suite *s)
 {
     suite_rows(s, categories_list, COUNT(list_rows));
+    suite_test(s, categories_pages);
     suite_rows(s, categories_failures, COUNT(failure_rows));
     suite_rows(s, categories_ensure, COUNT(ensure_rows));
 }

@@ -28,6 +28,7 @@ START_TEST(service_by_accept)
                      r->html ? "text/html; charset=utf-8" : "application/json");
     ck_assert_int_eq(strncmp(body, r->html ? "<!doctype html>" : "{", r->html ? 15 : 1), 0);
     ck_assert_str_eq(api_fixture_header(&f, "Vary"), "Accept");
+    ck_assert_str_eq(api_fixture_header(&f, "Cache-Control"), "no-cache");
     ck_assert_uint_eq(f.fake.connects_seen, 0);
     api_fixture_close(&f);
 }

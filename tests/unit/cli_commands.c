@@ -171,7 +171,7 @@ static const struct plain_row {
     {"no database", command_migrate, NULL, "MIGRATIONS_DIR", "migrations", EX_UNAVAILABLE,
      "cbu migrate: database_down: connect: "},
     {"no folder", command_migrate, NULL, "MIGRATIONS_DIR", "/nonexistent", EX_CONFIG,
-     "cbu migrate: settings_invalid: migrations folder /nonexistent: No such file"},
+     "cbu migrate: settings_invalid: folder /nonexistent (MIGRATIONS_DIR): No such file"},
     {"a URL of its own", command_migrate, NULL, "MIGRATE_DATABASE_URL", "nonsense", EX_CONFIG,
      "MIGRATE_DATABASE_URL: must begin with mysql://"},
     {"listing", command_config, NULL, "WORKERS", "3", EX_OK, "\nWORKERS=3\n"},
@@ -181,6 +181,12 @@ static const struct plain_row {
      "| `WORKERS` | `8` | 1 to 64 processes |"},
     {"unknown option", command_config, "--json", "WORKERS", "3", EX_USAGE, "'--json'"},
     {"unknown option", command_status, "--markdown", "WORKERS", "3", EX_USAGE, "'--markdown'"},
+    {"a fault of others' settings", command_status, NULL, "WORKERS", "0", EX_UNAVAILABLE,
+     "no master answers on /nonexistent: "},
+    {"a fault of others' settings", command_healthcheck, NULL, "DATABASE_URL", "hunter2", 1,
+     "cbu healthcheck: /nonexistent: "},
+    {"its own is one", command_healthcheck, NULL, "STATUS_SOCKET", "s", EX_CONFIG,
+     "STATUS_SOCKET=s: must be"},
 };
 START_TEST(commands_plain)
 {
@@ -226,7 +232,7 @@ static pid_t start_master(const char *path)
     for (;;) {
         struct pollfd fds[STATUS_POLL_MAX];
         (void)poll(fds, status_server_poll(server, fds), -1);
-        status_server_run(server, 61000, 1);
+        status_server_run(server, 61000);
     }
 }
 

@@ -131,18 +131,24 @@ END_TEST
 /* The two files of the tests below, with their SHA-256. */
 #define FILE_1     "CREATE TABLE a (b INT);\nINSERT INTO a VALUES (';');\n"
 #define FILE_1_SUM "a88a02125ee61b146c8a08ea726ba6ae53ed5b5d76183c3f81d9a4760a76745d"
+/* of the file up to the end of its first and of its second statement */
+#define FIRST_SUM  "e1d4239870d80e3c637e8801752e1876dd4169222e7af8a8a3119037d55421dd"
+#define BOTH_SUM   "2423e606e63fd1667b0e5aa6d56e31c506b2009c107d0c971390c9b89366a012"
 #define FILE_2     "-- nothing\n"
 #define FILE_2_SUM "51f68401fa2f1e068444e4c55e5cad5b6563553cdf6b591e281af7251cafe200"
 
 #define LOCK "SELECT COALESCE(GET_LOCK('cbu.migrate', 60), 0);"
 #define RECORD(version)                                                                            \
-    "SELECT checksum, statements_done, applied_at IS NOT NULL FROM schema_migrations"              \
-    " WHERE version = " version ";"
-#define BEGUN(version, name, sum)                                                                  \
-    "INSERT INTO schema_migrations (version, name, checksum, statements_done) VALUES (" version    \
-    ", '" name "', '" sum "', 0);"
-#define DONE(count, version)                                                                       \
-    "UPDATE schema_migrations SET statements_done = " count " WHERE version = " version ";"
+    "SELECT checksum, statements_done, statement_begun, applied_at IS NOT NULL"                    \
+    " FROM schema_migrations WHERE version = " version ";"
+#define STARTED(version, name)                                                                     \
+    "INSERT INTO schema_migrations (version, name, checksum, statements_done, statement_begun)"    \
+    " VALUES (" version ", '" name "', '', 0, 0);"
+#define BEGUN(number) "UPDATE schema_migrations SET statement_begun = " number " WHERE version = 1;"
+#define BEGIN         "START TRANSACTION;"
+#define DONE(count, sum)                                                                           \
+    "UPDATE schema_migrations SET statements_done = " count ", checksum = '" sum                   \
+    "' WHERE version = 1;COMMIT;"
 #define APPLIED(version, sum)                                                                      \
     "UPDATE schema_migrations SET checksum = '" sum "', applied_at = UTC_TIMESTAMP(3)"             \
     " WHERE version = " version ";"
@@ -157,9 +163,15 @@ END_TEST
     {                                                                                              \
         .affected = 1                                                                              \
     }
+/* Noted as begun, transaction, the statement, noted as done, commit. */
+#define STEP DONE_OK, DONE_OK, DONE_OK, DONE_OK, DONE_OK
+#define SECOND_FILE_DONE                                                                           \
+    {                                                                                              \
+        FAKE_ROWS(4, FILE_2_SUM, "0", "0", "1")                                                    \
+    }
 
 static const struct apply_row {
-    struct fake_answer answers[12];
+    struct fake_answer answers[20];
     size_t count;
     const struct err_kind *want;
     const char *cause;      /* a part of it */
@@ -169,88 +181,126 @@ static const struct apply_row {
     /* a new database */
     {{LOCKED,
       DONE_OK,
-      {FAKE_NO_ROWS(3)},
+      {FAKE_NO_ROWS(4)},
       DONE_OK,
+      STEP,
+      STEP,
       DONE_OK,
-      DONE_OK,
-      DONE_OK,
-      DONE_OK,
-      DONE_OK,
-      {FAKE_NO_ROWS(3)},
+      {FAKE_NO_ROWS(4)},
       DONE_OK,
       DONE_OK},
-     12,
+     18,
      NULL,
      NULL,
-     LOCK RECORD("1") BEGUN("1", "0001_a.sql", FILE_1_SUM) FIRST DONE("1", "1")
-         SECOND DONE("2", "1") APPLIED("1", FILE_1_SUM) RECORD("2")
-             BEGUN("2", "0002_b.sql", FILE_2_SUM) APPLIED("2", FILE_2_SUM),
+     LOCK RECORD("1") STARTED("1", "0001_a.sql") BEGUN("1") BEGIN FIRST DONE("1", FIRST_SUM)
+         BEGUN("2") BEGIN SECOND DONE("2", BOTH_SUM) APPLIED("1", FILE_1_SUM) RECORD("2")
+             STARTED("2", "0002_b.sql") APPLIED("2", FILE_2_SUM),
      "0001_a.sql;0002_b.sql;"},
     /* all of it is there */
-    {{LOCKED, DONE_OK, {FAKE_ROWS(3, FILE_1_SUM, "2", "1")}, {FAKE_ROWS(3, FILE_2_SUM, "0", "1")}},
+    {{LOCKED,
+      DONE_OK,
+      {FAKE_ROWS(4, FILE_1_SUM, "2", "2", "1")},
+      {FAKE_ROWS(4, FILE_2_SUM, "0", "0", "1")}},
      4,
      NULL,
      NULL,
      LOCK RECORD("1") RECORD("2"),
      ""},
     /* goes on where it was interrupted: behind the first statement, and before the end mark */
-    {{LOCKED,
-      DONE_OK,
-      {FAKE_ROWS(3, FILE_1_SUM, "1", "0")},
-      DONE_OK,
-      DONE_OK,
-      DONE_OK,
-      {FAKE_ROWS(3, FILE_2_SUM, "0", "1")}},
-     7,
+    {{LOCKED, DONE_OK, {FAKE_ROWS(4, FIRST_SUM, "1", "1", "0")}, STEP, DONE_OK, SECOND_FILE_DONE},
+     10,
      NULL,
      NULL,
-     LOCK RECORD("1") SECOND DONE("2", "1") APPLIED("1", FILE_1_SUM) RECORD("2"),
+     LOCK RECORD("1") BEGUN("2") BEGIN SECOND DONE("2", BOTH_SUM) APPLIED("1", FILE_1_SUM)
+         RECORD("2"),
      "0001_a.sql;"},
-    {{LOCKED,
-      DONE_OK,
-      {FAKE_ROWS(3, FILE_1_SUM, "2", "0")},
-      DONE_OK,
-      {FAKE_ROWS(3, FILE_2_SUM, "0", "1")}},
+    {{LOCKED, DONE_OK, {FAKE_ROWS(4, BOTH_SUM, "2", "2", "0")}, DONE_OK, SECOND_FILE_DONE},
      5,
      NULL,
      NULL,
      LOCK RECORD("1") APPLIED("1", FILE_1_SUM) RECORD("2"),
      "0001_a.sql;"},
-    /* a file that was changed after it was done */
-    {{LOCKED, DONE_OK, {FAKE_ROWS(3, FILE_2_SUM, "2", "1")}},
-     3,
-     &ERR_MIGRATION_CHANGED,
-     "0001_a.sql",
-     LOCK RECORD("1"),
-     ""},
-    /* one that was corrected after its second statement had failed */
+    /* killed while the server ran the statement: it is found done, or is done now */
     {{LOCKED,
       DONE_OK,
-      {FAKE_ROWS(3, FILE_2_SUM, "1", "0")},
+      {FAKE_ROWS(4, "", "0", "1", "0")},
+      DONE_OK,
+      {FAKE_ERROR(1050)},
       DONE_OK,
       DONE_OK,
+      STEP,
       DONE_OK,
-      {FAKE_ROWS(3, FILE_2_SUM, "0", "1")}},
-     7,
+      SECOND_FILE_DONE},
+     14,
      NULL,
      NULL,
-     LOCK RECORD("1") SECOND DONE("2", "1") APPLIED("1", FILE_1_SUM) RECORD("2"),
+     LOCK RECORD("1") BEGIN FIRST DONE("1", FIRST_SUM) BEGUN("2") BEGIN SECOND DONE("2", BOTH_SUM)
+         APPLIED("1", FILE_1_SUM) RECORD("2"),
+     "0001_a.sql;"},
+    {{LOCKED,
+      DONE_OK,
+      {FAKE_ROWS(4, FIRST_SUM, "1", "2", "0")},
+      DONE_OK,
+      DONE_OK,
+      DONE_OK,
+      DONE_OK,
+      DONE_OK,
+      SECOND_FILE_DONE},
+     9,
+     NULL,
+     NULL,
+     LOCK RECORD("1") BEGIN SECOND DONE("2", BOTH_SUM) APPLIED("1", FILE_1_SUM) RECORD("2"),
+     "0001_a.sql;"},
+    /* what is there already is a fault when the statement was not begun before */
+    {{LOCKED, DONE_OK, {FAKE_NO_ROWS(4)}, DONE_OK, DONE_OK, DONE_OK, {FAKE_ERROR(1050)}, DONE_OK},
+     8,
+     &ERR_MIGRATION_FAILED,
+     "0001_a.sql, statement 1: 1050",
+     LOCK RECORD("1") STARTED("1", "0001_a.sql") BEGUN("1") BEGIN FIRST "ROLLBACK;",
+     "0001_a.sql;"},
+    /* a file that was changed after it was done, or in the part of it that is done */
+    {{LOCKED, DONE_OK, {FAKE_ROWS(4, FILE_2_SUM, "2", "2", "1")}},
+     3,
+     &ERR_MIGRATION_CHANGED,
+     "0001_a.sql was changed after",
+     LOCK RECORD("1"),
+     ""},
+    {{LOCKED, DONE_OK, {FAKE_ROWS(4, FILE_2_SUM, "1", "1", "0")}},
+     3,
+     &ERR_MIGRATION_CHANGED,
+     "0001_a.sql: of its first 1 statements",
+     LOCK RECORD("1"),
+     "0001_a.sql;"},
+    {{LOCKED, DONE_OK, {FAKE_ROWS(4, FILE_2_SUM, "3", "3", "0")}},
+     3,
+     &ERR_MIGRATION_CHANGED,
+     "0001_a.sql has fewer statements",
+     LOCK RECORD("1"),
      "0001_a.sql;"},
     /* another one holds the lock */
     {{{FAKE_ROWS(1, "0")}}, 1, &ERR_DATABASE_DOWN, "another migration", LOCK, ""},
     {{{FAKE_ERROR(2013)}}, 1, &ERR_DATABASE_DOWN, "2013", LOCK, ""},
     /* a statement fails: nothing is noted of it, and nothing comes after it */
-    {{LOCKED, DONE_OK, {FAKE_NO_ROWS(3)}, DONE_OK, DONE_OK, DONE_OK, {FAKE_ERROR(1146)}},
-     7,
+    {{LOCKED,
+      DONE_OK,
+      {FAKE_NO_ROWS(4)},
+      DONE_OK,
+      STEP,
+      DONE_OK,
+      DONE_OK,
+      {FAKE_ERROR(1146)},
+      DONE_OK},
+     13,
      &ERR_MIGRATION_FAILED,
      "0001_a.sql, statement 2: 1146",
-     LOCK RECORD("1") BEGUN("1", "0001_a.sql", FILE_1_SUM) FIRST DONE("1", "1") SECOND,
+     LOCK RECORD("1") STARTED("1", "0001_a.sql") BEGUN("1") BEGIN FIRST DONE("1", FIRST_SUM)
+         BEGUN("2") BEGIN SECOND "ROLLBACK;",
      "0001_a.sql;"},
-    {{LOCKED, DONE_OK, {FAKE_NO_ROWS(3)}, DONE_OK, {FAKE_ERROR(2013)}},
-     5,
+    {{LOCKED, DONE_OK, {FAKE_NO_ROWS(4)}, DONE_OK, DONE_OK, DONE_OK, {FAKE_ERROR(2013)}},
+     7,
      &ERR_MIGRATION_FAILED,
      "0001_a.sql, statement 1: 2013",
-     LOCK RECORD("1") BEGUN("1", "0001_a.sql", FILE_1_SUM) FIRST,
+     LOCK RECORD("1") STARTED("1", "0001_a.sql") BEGUN("1") BEGIN FIRST,
      "0001_a.sql;"},
     /* the lock went with the connection: a new one must not go on without it */
     {{LOCKED, DONE_OK, {FAKE_ERROR(2013)}}, 3, &ERR_DATABASE_DOWN, "2013", LOCK RECORD("1"), ""},
@@ -362,7 +412,7 @@ static const struct folder_row {
 START_TEST(migrate_folders)
 {
     const struct folder_row *r = &folder_rows[_i];
-    const struct fake_answer answers[] = {LOCKED, DONE_OK, {FAKE_NO_ROWS(3)}, DONE_OK, DONE_OK};
+    const struct fake_answer answers[] = {LOCKED, DONE_OK, {FAKE_NO_ROWS(4)}, DONE_OK, DONE_OK};
     struct scratch scratch;
     struct fake_world world;
     struct fake_db fake;

@@ -186,12 +186,43 @@ END_TEST
 /* A bad secret is a fault also for commands that could do without it, and still not quoted. */
 START_TEST(settings_bad_secret_of_others)
 {
-    static const char *const environment[] = {"APP_JWT_SECRET", "hunter2", NULL};
+    static const char *const environment[] = {"DATABASE_URL", URL, "APP_JWT_SECRET", "hunter2",
+                                              NULL};
     struct conf c;
     char text[KIB(2)];
-    ck_assert(!read(environment, USE_STATUS, &c, text, sizeof text));
+    ck_assert(!read(environment, USE_DATABASE, &c, text, sizeof text));
     ck_assert_ptr_nonnull(strstr(text, "APP_JWT_SECRET: must be 32 to 4096 bytes long"));
     ck_assert_ptr_null(strstr(text, "hunter2"));
+}
+END_TEST
+
+/* Who asks for the status needs its socket only. */
+START_TEST(settings_for_status)
+{
+    static const char *const others[] = {"APP_JWT_SECRET", "hunter2", "WORKERS", "0",
+                                         "STATUS_SOCKET",  "/s",      NULL};
+    static const char *const own[] = {"STATUS_SOCKET", "s", "WORKERS", "0", NULL};
+    struct conf c;
+    char text[KIB(2)];
+    ck_assert(read(others, USE_STATUS, &c, text, sizeof text));
+    ck_assert_str_eq(text, "");
+    ck_assert_str_eq(c.status_socket, "/s");
+    ck_assert(!read(own, USE_STATUS, &c, text, sizeof text));
+    ck_assert_ptr_nonnull(strstr(text, "STATUS_SOCKET=s: must be"));
+    ck_assert_ptr_null(strstr(text, "WORKERS"));
+}
+END_TEST
+
+START_TEST(settings_sockets_differ)
+{
+    static const char *const environment[] = {
+        "DATABASE_URL", URL, "APP_JWT_SECRET", SECRET,  "FCGI_SOCKET", "/same",
+        "WORKERS",      "0", "STATUS_SOCKET",  "/same", NULL};
+    struct conf c;
+    char text[KIB(2)];
+    ck_assert(!read(environment, USE_SERVE, &c, text, sizeof text));
+    ck_assert_ptr_nonnull(strstr(text, "\nWORKERS=0: "));
+    ck_assert_ptr_nonnull(strstr(text, "\nSTATUS_SOCKET=/same: must differ from FCGI_SOCKET\n"));
 }
 END_TEST
 
@@ -264,6 +295,8 @@ void fcgi_settings(struct suite *s)
     suite_test(s, settings_every_fault_at_once);
     suite_test(s, settings_required);
     suite_test(s, settings_bad_secret_of_others);
+    suite_test(s, settings_for_status);
+    suite_test(s, settings_sockets_differ);
     suite_test(s, settings_listing_masks_secrets);
     suite_test(s, settings_database_options);
 }

@@ -63,7 +63,7 @@ START_TEST(keeper_looks)
     fake.connects = &r->connect_error;
     fake.connect_count = 1;
     struct db *db = fake_db_open(&fake);
-    int64_t begun_ms = world.now_ms;
+    int64_t begun_ms = world.monotonic_ms;
     struct snapshot seen = keeper_look(db, &world.world, &arena);
     ck_assert_msg(seen.database == r->want, "%s: %s", r->name, database_state_name(seen.database));
     ck_assert_int_eq(seen.schema_version, r->version);

@@ -1,5 +1,6 @@
 #include "fcgi/pool/listener.h"
 
+#include "common/base/buf.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/support/scratch.h"
 
@@ -163,6 +164,29 @@ START_TEST(listener_refusal_closes)
 }
 END_TEST
 
+/* Here because the path is longer than an address: the file of the cut one is bound, and chmod()
+ * does not find it. Settings check the length. */
+START_TEST(listener_failure_removes_its_file)
+{
+    struct scratch scratch;
+    struct err err = {0};
+    struct listener listener = {.fd = -5};
+    char path[120] = "";
+    scratch_open(&scratch);
+    struct buf text = BUF(path);
+    buf_add_cstr(&text, scratch.dir);
+    buf_add_char(&text, '/');
+    while (text.len < sizeof path - 1)
+        buf_add_char(&text, 'x');
+    path[text.len] = '\0';
+    ck_assert(!listener_open(path, 8, &listener, &err));
+    ck_assert_ptr_eq(err.kind, &ERR_INTERNAL);
+    path[sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1] = '\0';
+    ck_assert_int_ne(access(path, F_OK), 0);
+    scratch_close(&scratch);
+}
+END_TEST
+
 /* A master that starts while the one before drains has made a socket file of its own. */
 START_TEST(listener_leaves_the_successors_file)
 {
@@ -227,6 +251,7 @@ void pool_listener(struct suite *s)
     suite_test(s, listener_refuses_a_live_socket);
     suite_test(s, listener_refuses_what_is_no_socket);
     suite_test(s, listener_refusal_closes);
+    suite_test(s, listener_failure_removes_its_file);
     suite_test(s, listener_leaves_the_successors_file);
     suite_test(s, listener_shut_keeps_the_queue);
 }

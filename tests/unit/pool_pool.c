@@ -64,7 +64,7 @@ static void play_action(struct play *p)
     if (kind == POOL_START && mark == '!')
         pool_on_start_failed(&p->pool, slot, p->now_ms);
     else if (kind == POOL_START && mark != '?')
-        pool_on_started(&p->pool, slot);
+        pool_on_started(&p->pool, slot, p->now_ms);
 }
 
 static void play_wait(struct play *p)
@@ -84,7 +84,7 @@ static void play_begin(struct play *p)
     for (size_t i = 0; i <= p->pool.target; i++) {
         size_t slot = i < p->pool.target ? i : POOL_KEEPER;
         expect(p, POOL_START, slot);
-        pool_on_started(&p->pool, slot);
+        pool_on_started(&p->pool, slot, p->now_ms);
         pool_on_ready(&p->pool, slot);
     }
     expect(p, POOL_WAIT, 0);
@@ -208,13 +208,34 @@ static const struct story_row {
     {"a pool that gave up kills what does not drain", 2,
      "begin exit0 @9999 S0 exit0 @19999 S0 exit0 @29999 S0 exit0 @39999 S0 exit0 @49999 S0 exit0 "
      "@59999 S0 exit0 @69999 S0 exit0 @79999 S0 exit0 @89999 S0 exit0 . @114998 .1 @114999 K1 Kk . "
-     "exit1 exitk F kills=2"},
-    {"the keeper is replaced after the short pause, always", 1,
-     "begin exitk .100 @100 Sk exitk .100 @200 Sk readyk .- keeper=2 quick=0 crashes=0"},
-    {"crashes of the keeper are no reason to give up", 1,
-     "begin exitk @9999 Sk exitk @19999 Sk exitk @29999 Sk exitk @39999 Sk exitk @49999 Sk exitk "
-     "@59999 Sk exitk @69999 Sk exitk @79999 Sk exitk @89999 Sk exitk @99999 Sk exitk gave_up=0 "
-     "keeper=11"},
+     "exit1 exitk F kills=1"},
+    {"the keeper is replaced after a pause that doubles too", 1,
+     "begin exitk .100 @100 Sk exitk .200 @300 Sk readyk .- keeper=2 quick=0 crashes=0"},
+    {"up to the longest, for ever", 1,
+     "begin exitk @100 Sk exitk @300 Sk exitk @700 Sk exitk @1500 Sk exitk @3100 Sk exitk @6300 Sk "
+     "exitk .5000 @11300 Sk exitk .5000 @16300 Sk exitk .5000 @21300 Sk exitk .5000 @26300 Sk "
+     "exitk "
+     ".5000 gave_up=0 keeper=11"},
+    {"a keeper that lived begins with the first pause", 1,
+     "begin exitk @100 Sk readyk @10099 exitk .200 @10299 Sk readyk @20299 exitk .100"},
+    {"its row is not the workers'", 1,
+     "begin exitk @100 Sk readyk exit0 .100 @200 S0 ready0 answer exitk .200 quick=1"},
+
+    /* a worker that hangs before it is ready */
+    {"it is killed at the limit, as a quick crash", 2,
+     "S0 S1 Sk readyk ready1 .20 @29990 .10 @30000 K0 .- none exit0 .100 @30100 S0 ready0 .- all "
+     "kills=1 crashes=1 quick=1"},
+    {"the limit is gone once it is ready", 1, "S0 Sk readyk @29999 ready0 @30000 .- @90000 .- all"},
+    {"ready too late changes nothing", 1,
+     "S0 Sk readyk @30000 K0 ready0 .- none exit0 .100 quick=1"},
+    {"each start has its own limit", 1,
+     "begin @5000 exit0 @5100 S0 @35099 .1 @35100 K0 exit0 .200 quick=2"},
+    {"a reload goes on behind it", 2,
+     "begin reload E0 exit0 @10 S0 .20 @30010 K0 . exit0 @30110 S0 ready0 E1 crashes=1"},
+    {"told to end, it has the time of one that runs", 2,
+     "begin up S2 @29000 down E2 @30000 .24000 @54000 K2 exit2 .- crashes=0 kills=1"},
+    {"a stop gives it no more", 1, "S0 Sk readyk @20000 stop .20 @30000 K0 exit0 Ek exitk F"},
+    {"nor may it outlive the stop", 1, "S0 Sk readyk stop @25000 K0 Kk exit0 exitk F crashes=0"},
 
     /* reload */
     {"reload goes one by one, the keeper last", 2,
@@ -238,8 +259,8 @@ static const struct story_row {
      "exitk Sk readyk .- reloads=4"},
     {"a worker that does not end is killed at its limit", 2,
      "begin reload E0 .25000 @24999 .1 @25000 K0 .- exit0 S0 ready0 E1 kills=1 crashes=0"},
-    {"a keeper that does not end too", 1,
-     "begin reload E0 exit0 S0 ready0 Ek @25000 Kk .- exitk Sk kills=1 keeper=0"},
+    {"a keeper soon, and it counts as nothing", 1,
+     "begin reload E0 exit0 S0 ready0 Ek .1000 @999 .1 @1000 Kk .- exitk Sk kills=0 keeper=0"},
 
     /* resize */
     {"one worker more", 2, "begin up S2 none ready2 all .- target=3"},
@@ -259,8 +280,12 @@ static const struct story_row {
     {"workers end by themselves, the keeper last", 2,
      "begin stop .25000 exit1 . done0 Ek . exitk F crashes=0 keeper=0 gave_up=0"},
     {"what lives at the limit is killed", 2,
-     "begin stop exit0 @24999 .1 @25000 K1 Kk .- exit1 . exitk F kills=2 crashes=0"},
-    {"a keeper that does not end is killed", 1, "begin stop exit0 Ek .25000 @25000 Kk exitk F"},
+     "begin stop exit0 @24999 .1 @25000 K1 Kk .- exit1 . exitk F kills=1 crashes=0"},
+    {"a keeper that is at a look is not waited for", 1,
+     "begin stop exit0 Ek .1000 @1000 Kk . exitk F kills=0 keeper=0"},
+    {"nor beyond the limit", 1, "begin stop @24500 exit0 Ek .500 @25000 Kk . exitk F"},
+    {"nor one that a reload has asked", 1,
+     "begin reload E0 exit0 S0 ready0 Ek @10 stop .990 @1000 Kk . exitk . exit0 F"},
     {"nothing starts any more", 2, "S0 stop .20 ready0 .25000 @1 . exit0 F"},
     {"before anything has started", 2, "stop F"},
     {"a crashed worker is not replaced", 2, "begin exit0 stop @100 . exit1 Ek exitk F"},
@@ -271,7 +296,7 @@ static const struct story_row {
     {"a stop gives a reloaded worker its own time", 1,
      "begin reload E0 @20000 stop .25000 @25000 .20000 @45000 K0"},
     {"what was killed is not killed again", 1,
-     "begin reload E0 @25000 K0 stop .25000 @50000 Kk . exitk . exit0 F kills=2"},
+     "begin reload E0 @25000 K0 stop .25000 @50000 Kk . exitk . exit0 F kills=1"},
     {"reload and resize change nothing", 2, "begin stop reload up .25000 exit0 exit1 Ek exitk F"},
 };
 
@@ -297,9 +322,9 @@ START_TEST(pool_pauses)
     pool_init(&pool, 1, STOP_TIMEOUT_MS);
     for (size_t i = 0; i < COUNT(pauses_ms); i++) {
         ck_assert_int_eq(pool_next(&pool, now_ms).kind, POOL_START);
-        pool_on_started(&pool, 0);
+        pool_on_started(&pool, 0, now_ms);
         if (i == 0) {
-            pool_on_started(&pool, POOL_KEEPER);
+            pool_on_started(&pool, POOL_KEEPER, now_ms);
             pool_on_ready(&pool, POOL_KEEPER);
         }
         pool_on_exit(&pool, 0, false, now_ms);
@@ -319,7 +344,7 @@ struct walk {
     uint64_t random;
     enum life life[POOL_SLOTS];
     bool asked[POOL_SLOTS], killed[POOL_SLOTS];
-    int64_t asked_at_ms[POOL_SLOTS], stop_at_ms;
+    int64_t started_at_ms[POOL_SLOTS], asked_at_ms[POOL_SLOTS], stop_at_ms;
     bool stopped, finished;
 };
 
@@ -352,8 +377,9 @@ static void walk_start(struct walk *w, size_t slot)
         pool_on_start_failed(&w->pool, slot, w->now_ms);
         return;
     }
-    pool_on_started(&w->pool, slot);
+    pool_on_started(&w->pool, slot, w->now_ms);
     w->life[slot] = COMING;
+    w->started_at_ms[slot] = w->now_ms;
     w->asked[slot] = w->killed[slot] = false;
 }
 
@@ -370,14 +396,22 @@ static void walk_end(struct walk *w, size_t slot)
     w->asked_at_ms[slot] = w->now_ms;
 }
 
+static bool had_its_time(const struct walk *w, size_t slot)
+{
+    int64_t grace_ms = slot == POOL_KEEPER ? POOL_KEEPER_GRACE_MS : STOP_TIMEOUT_MS;
+    if (w->pool.stopping && w->now_ms >= w->stop_at_ms)
+        return true;
+    if (w->asked[slot])
+        return (!w->pool.stopping || slot == POOL_KEEPER) &&
+               w->now_ms >= w->asked_at_ms[slot] + grace_ms;
+    return w->life[slot] == COMING && w->now_ms >= w->started_at_ms[slot] + POOL_START_LIMIT_MS;
+}
+
 static void walk_kill(struct walk *w, size_t slot)
 {
     ck_assert_int_ne(w->life[slot], DEAD);
     ck_assert(!w->killed[slot]);
-    if (w->pool.stopping)
-        ck_assert_int_ge(w->now_ms, w->stop_at_ms);
-    else
-        ck_assert(w->asked[slot] && w->now_ms >= w->asked_at_ms[slot] + STOP_TIMEOUT_MS);
+    ck_assert(had_its_time(w, slot));
     w->killed[slot] = true;
 }
 
@@ -386,7 +420,7 @@ static void walk_check(struct walk *w)
 {
     bool complete = true;
     for (size_t i = 0; i < POOL_SLOTS; i++) {
-        if (w->life[i] != DEAD && !w->asked[i] && !w->pool.stopping)
+        if (w->life[i] != DEAD && !w->asked[i] && !w->killed[i] && !w->pool.stopping)
             ck_assert_msg(is_wanted(w, i), "slot %zu is one too many", i);
         complete = complete &&
                    (is_wanted(w, i) ? w->life[i] == LIVING && !w->asked[i] : w->life[i] == DEAD);
@@ -448,7 +482,7 @@ static void walk_event(struct walk *w)
     if (what < 40) {
         w->now_ms += (int64_t)any_below(w, what < 5 ? 30000 : 300);
     } else if (what < 70) {
-        if (w->life[slot] == COMING) {
+        if (w->life[slot] == COMING && !w->killed[slot]) {
             w->life[slot] = LIVING;
             pool_on_ready(&w->pool, slot);
         }

@@ -51,6 +51,10 @@ START_TEST(scoreboard_names)
     ck_assert_str_eq(database_state_name(DATABASE_UP), "up");
     ck_assert_str_eq(database_state_name(DATABASE_DOWN), "down");
     ck_assert_str_eq(database_state_name(DATABASE_OLD_SCHEMA), "old_schema");
+    /* a wild worker's */
+    ck_assert_str_eq(worker_state_name((enum worker_state)(WORKER_BUSY + 1)), "invalid");
+    ck_assert_str_eq(worker_state_name((enum worker_state)INT32_MIN), "invalid");
+    ck_assert_str_eq(database_state_name((enum database_state)INT32_MAX), "invalid");
 }
 END_TEST
 

@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define UNIX_MS      INT64_C(1795381631123)
-#define DEADLINE_MS  5000
-#define ANSWER_BYTES KIB(40)
+#define DEADLINE_MS     5000
+#define ACCEPT_PAUSE_MS 200
+#define ANSWER_BYTES    KIB(40)
 
 struct fixture {
     struct scoreboard board;
@@ -60,7 +61,7 @@ static void run(struct fixture *f)
 {
     struct pollfd fds[STATUS_POLL_MAX];
     do {
-        status_server_run(f->server, f->now_ms, UNIX_MS);
+        status_server_run(f->server, f->now_ms);
     } while (poll(fds, status_server_poll(f->server, fds), 0) > 0);
 }
 
@@ -356,6 +357,36 @@ START_TEST(server_full)
 }
 END_TEST
 
+/* Out of descriptors: the caller waits in the queue, and the loop does not spin meanwhile. */
+START_TEST(server_out_of_descriptors)
+{
+    struct fixture f;
+    struct rlimit limit, none;
+    struct pollfd fds[STATUS_POLL_MAX];
+    set_up(&f);
+    int fd = dial(&f);
+    say(fd, SLICE("GET /health/live HTTP/1.1\r\n\r\n"));
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){0, limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    status_server_run(f.server, f.now_ms);
+    status_server_run(f.server, f.now_ms + ACCEPT_PAUSE_MS - 1);
+    ck_assert_uint_eq(status_server_poll(f.server, fds), 0);
+    ck_assert_int_eq(status_server_wait_ms(f.server, f.now_ms), ACCEPT_PAUSE_MS);
+    f.now_ms += ACCEPT_PAUSE_MS;
+    status_server_run(f.server, f.now_ms); /* still out of them */
+    ck_assert_int_eq(status_server_wait_ms(f.server, f.now_ms), ACCEPT_PAUSE_MS);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    f.now_ms += ACCEPT_PAUSE_MS;
+    run(&f);
+    ck_assert(listen_to(&f, fd));
+    ck_assert_str_eq(f.answer, LIVE "{\"status\":\"ok\"}");
+    ck_assert_int_eq(status_server_wait_ms(f.server, f.now_ms), -1);
+    close(fd);
+    tear_down(&f);
+}
+END_TEST
+
 START_TEST(server_refuses_a_live_socket)
 {
     struct fixture f;
@@ -395,6 +426,7 @@ void pool_status_server(struct suite *s)
     suite_test(s, server_drops_the_dripping);
     suite_test(s, server_forgets_who_hangs_up);
     suite_test(s, server_full);
+    suite_test(s, server_out_of_descriptors);
     suite_test(s, server_refuses_a_live_socket);
     suite_test(s, server_forgotten_in_a_child);
 }

@@ -53,6 +53,31 @@ static void assert_is_json_line(struct slice line)
     ck_assert_ptr_eq(memchr(line.ptr, '\n', line.len), line.ptr + line.len - 1);
 }
 
+/* Nobody reads: writing never waits, and what was dropped is told when there is room again. */
+START_TEST(log_stalled_reader)
+{
+    int ends[2];
+    char bytes[LOG_LINE_MAX];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0); /* it would block */
+    log_start(ends[1], LOG_LEVEL_INFO);
+    for (int i = 0; i < 3000; i++)
+        log_info("a.b",
+                 KV_STR("text", "some hundred bytes of text, so that the pipe is soon full"));
+    ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    while (read(ends[0], bytes, sizeof bytes) > 0)
+        ;
+    log_info("a.c");
+    log_start(STDERR_FILENO, LOG_LEVEL_INFO);
+    ssize_t got = read(ends[0], bytes, sizeof bytes - 1);
+    ck_assert_int_gt(got, 0);
+    bytes[got] = '\0';
+    ck_assert_ptr_nonnull(strstr(bytes, "\"event\":\"log.dropped\",\"lines\":"));
+    ck_assert_ptr_nonnull(strstr(bytes, "\"event\":\"a.c\"}\n"));
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 static void log_bare(void)
 {
     log_info("a.b");
@@ -184,6 +209,7 @@ END_TEST
 
 void run_log(struct suite *s)
 {
+    suite_test(s, log_stalled_reader);
     suite_rows(s, log_lines, COUNT(line_rows));
     suite_rows(s, log_levels, 16);
     suite_test(s, log_level_names_match);
