@@ -139,7 +139,7 @@ def test_malformed_query(client: Client, query: str, faults: list[str | None]) -
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/categories", "/v1/products/{id}"])
-@pytest.mark.parametrize("query", ["x=1", "limit=1", "%zz", "a=1&a=1", "="])
+@pytest.mark.parametrize("query", ["x=1", "sort=name", "%zz", "a=1&a=1", "=", "limit=0"])
 def test_parameter_where_there_is_none(
     client: Client, catalogue: Catalogue, path: str, query: str
 ) -> None:
@@ -200,6 +200,27 @@ def test_cursors_of_other_sorts_and_filters(client: Client) -> None:
                 assert client.get(f"/v1/products?{query}&cursor={cursor}").status == 200
             else:
                 refuse(client, query, cursor)
+
+
+def test_cursor_of_another_list(client: Client, cursor: str) -> None:
+    theirs = client.get("/v1/categories?limit=1").json()["next_cursor"]
+    refuse(client, "sort=name", theirs)
+    refuse(client, "sort=newest", theirs)
+    for text in (cursor, theirs[:-1], theirs[1:], theirs.swapcase(), "A" * 50):
+        check_problem(client.get(f"/v1/categories?cursor={text}"), 400, "cursor_invalid")
+    assert client.get(f"/v1/categories?cursor={theirs}&limit=500").status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        *(("limit=501", "limit range"), ("limit=ten", "limit type"), ("cursor=", "cursor length")),
+        *(("limit=1&limit=1", "limit repeated"), ("category=a", "category unknown")),
+    ],
+)
+def test_malformed_query_for_categories(client: Client, query: str, fault: str) -> None:
+    problem = check_problem(client.get(f"/v1/categories?{query}"), 400, "query_invalid")
+    assert [f"{e['pointer']} {e['code']}" for e in problem["errors"]] == [f"/query/{fault}"]
 
 
 def test_damaged_cursor(client: Client, cursor: str) -> None:

@@ -77,7 +77,8 @@ def test_help_of_a_command(command: str, option: str) -> None:
     done = run_cbu(command, option)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: cbu {command}")
-    if command != "version":
+    assert run_cbu("help", command).stdout == done.stdout
+    if command in ("serve", "config"):
         assert set(BAD_VALUES) <= set(re.findall("[A-Z][A-Z_]+", done.stdout))
 
 
@@ -92,7 +93,7 @@ def test_help(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["--version"], ["SERVE"], [""], ["serve", "now"], ["status", "--xml"]),
+        *([], ["nonsense"], ["help", "me"], ["SERVE"], [""], ["serve", "now"], ["status", "--xml"]),
         *(["config", "--yaml"], ["migrate", "all"], ["version", "2"], ["healthcheck", "x"]),
         *(["status", "--json", "--json"], ["import"], ["import", "a", "b"]),
     ],
@@ -104,8 +105,9 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert done.stderr.startswith("cbu") or "usage: cbu" in done.stderr
 
 
-def test_version() -> None:
-    done = run_cbu("version")
+@pytest.mark.parametrize("argument", ["version", "--version"])
+def test_version(argument: str) -> None:
+    done = run_cbu(argument)
     version = (ROOT / "VERSION").read_text().strip()
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(rf"cbu {re.escape(version)}(\+[0-9a-f]+)?\n", done.stdout)
