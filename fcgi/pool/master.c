@@ -17,6 +17,9 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 struct master {
     const struct conf *conf;
@@ -108,6 +111,15 @@ static int run_child(struct master *m, size_t slot)
     return worker_run(m->conf, m->world, m->listener.fd, &m->board->workers[slot]);
 }
 
+/* Children leave by _exit(), past the place where LeakSanitizer looks; so it is asked here. */
+static _Noreturn void leave_child(int status)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_leak_check();
+#endif
+    _exit(status);
+}
+
 static void start_process(struct master *m, size_t slot)
 {
     /* Before the fork: the child may be faster than we are. */
@@ -115,7 +127,7 @@ static void start_process(struct master *m, size_t slot)
         reset_slot(&m->board->workers[slot], now_ms(m));
     pid_t pid = fork();
     if (pid == 0)
-        _exit(run_child(m, slot));
+        leave_child(run_child(m, slot));
     if (pid < 0) {
         log_error("fork.failed", KV_STR("cause", strerror(errno)));
         pool_on_start_failed(&m->pool, slot, now_ms(m));
