@@ -303,13 +303,16 @@ class Monitoring(Construct):
             )
         return rows
 
+    def _alarm_name(self, name: str) -> str:
+        return f"cbu-{self._options.environment}-{name}"
+
     def _make_alarm(self, row: AlarmRow) -> cloudwatch.Alarm:
         metric = row.metric
         period = metric.period.to_minutes() if isinstance(metric, cloudwatch.Metric) else 1
         alarm = cloudwatch.Alarm(
             self,
             row.name,
-            alarm_name=f"cbu-{self._options.environment}-{row.name}",
+            alarm_name=self._alarm_name(row.name),
             alarm_description=f"{row.means} (docs/aws.md, {row.name})",
             metric=metric,
             threshold=row.threshold,
@@ -329,9 +332,11 @@ class Monitoring(Construct):
     ) -> None:
         names = [row.name for row in self._alarm_rows(metrics) if row.stops_deployment]
         service.enable_deployment_alarms(
-            [self.alarms[name].alarm_name for name in names],
+            [self._alarm_name(name) for name in names],
             behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM,
         )
+        # They watch the load balancer, so they can be there before the service asks for them.
+        service.node.add_dependency(*(self.alarms[name] for name in names))
 
     # Dashboard, queries, budget
 

@@ -161,13 +161,12 @@ class Pipeline(Construct):
     def _arn(self, service: str, resource: str) -> str:
         """Of something in this account and region; a `*` in it is acknowledged."""
         place = f"arn:aws:{service}:{self._options.region}"
-        acknowledge(
-            self,
-            {
-                f"AwsSolutions-IAM5[Resource::{place}:<AWS::AccountId>:{resource}]": "The stacks' names are known only up to their end; revisions of the task"
-                " definition, tasks and the service are named by ECS."
-            },
+        finding = f"AwsSolutions-IAM5[Resource::{place}:<AWS::AccountId>:{resource}]"
+        reason = (
+            "The stacks' names are known up to their ends only; ECS names the revisions of the"
+            " task definition, the tasks and the service."
         )
+        acknowledge(self, {finding: reason})
         return f"{place}:{cdk.Aws.ACCOUNT_ID}:{resource}"
 
     def _make_project(
