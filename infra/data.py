@@ -8,6 +8,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra import times
 from infra.findings import acknowledge
 from infra.firewall import MYSQL_PORT, Firewall
 from infra.network import Network
@@ -157,10 +158,8 @@ class Database(Construct):
             vpc_subnets=network.private_subnets,
             security_groups=[firewall.proxy],
             require_tls=True,
-            # Shorter than the workers' patience (DATABASE_IO_TIMEOUT_S, 5 s): they are told that
-            # no connection is free, instead of guessing it from silence.
-            borrow_timeout=cdk.Duration.seconds(3),
-            idle_client_timeout=cdk.Duration.minutes(30),
+            borrow_timeout=cdk.Duration.seconds(times.PROXY_BORROW),
+            idle_client_timeout=cdk.Duration.seconds(times.PROXY_CLIENT_IDLE),
             # The rest stays for the rotation and for a person in need.
             max_connections_percent=90,
             max_idle_connections_percent=50,

@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from infra import times
 from infra.findings import acknowledge
 from infra.firewall import HTTP_PORT, Firewall
 from infra.network import Network
@@ -18,13 +19,6 @@ from infra.options import Options
 
 HEALTH_PATH = "/health/live"
 IMAGES_PATH = "/v1/images/*"
-
-# Below nginx's keepalive_timeout (75 s): were the load balancer the more patient one, it would now
-# and then send a request into a connection that nginx is just closing, and answer 502.
-IDLE_TIMEOUT_S = 60
-
-# Below the time that nginx takes to stop (STOP_TIMEOUT_S): no request comes in after it has gone.
-DEREGISTRATION_DELAY_S = 20
 
 ACCESS_LOG_DAYS = 90
 WAF_REQUESTS_PER_5_MINUTES = 2000  # from one address
@@ -79,7 +73,7 @@ class Edge(Construct):
             vpc_subnets=network.public_subnets,
             security_group=firewall.load_balancer,
             internet_facing=True,
-            idle_timeout=cdk.Duration.seconds(IDLE_TIMEOUT_S),
+            idle_timeout=cdk.Duration.seconds(times.LOAD_BALANCER_IDLE),
             drop_invalid_header_fields=True,
             deletion_protection=True,
         )
@@ -112,7 +106,7 @@ class Edge(Construct):
             target_type=elb.TargetType.IP,
             port=HTTP_PORT,
             protocol=protocol,
-            deregistration_delay=cdk.Duration.seconds(DEREGISTRATION_DELAY_S),
+            deregistration_delay=cdk.Duration.seconds(times.DEREGISTRATION_DELAY),
             # Liveness only. If it asked for the database, one hiccup of that would take every
             # task out, and with them the pages that nginx can still serve from its cache.
             health_check=elb.HealthCheck(

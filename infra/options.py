@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from infra import times
 from infra.settings import Setting, load_settings
 
 # A check returns the typed value, or raises ValueError with the end of a sentence.
@@ -179,10 +180,27 @@ def _read_setting(setting: Setting, value: Any) -> str:
     return text
 
 
+# Settings of the service that a time of the infrastructure bounds, from below or from above.
+LEAST_SETTINGS = {
+    "STOP_TIMEOUT_S": (times.DEREGISTRATION_DELAY, "the load balancer's deregistration delay"),
+    "DATABASE_IO_TIMEOUT_S": (times.PROXY_BORROW, "RDS Proxy's borrow timeout"),
+}
+MOST_SETTINGS = {
+    "DATABASE_IDLE_S": (times.PROXY_CLIENT_IDLE, "RDS Proxy's idle client timeout"),
+}
+
+
 def _contradictions(options: Options) -> list[str]:
+    faults = []
     if options.performance_insights and not options.database.performance_insights:
-        return [f"performance_insights: is not offered on {options.instance_class} for MySQL"]
-    return []
+        faults.append(f"performance_insights: is not offered on {options.instance_class} for MySQL")
+    for name, (seconds, whose) in LEAST_SETTINGS.items():
+        if int(options.setting(name)) <= seconds:
+            faults.append(f"{name}: must be more than {seconds}, {whose}")
+    for name, (seconds, whose) in MOST_SETTINGS.items():
+        if int(options.setting(name)) >= seconds:
+            faults.append(f"{name}: must be less than {seconds}, {whose}")
+    return faults
 
 
 def parse_options(context: Mapping[str, Any]) -> Options:

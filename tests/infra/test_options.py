@@ -92,6 +92,9 @@ def test_accepted(context: dict[str, Any], values: dict[str, Any]) -> None:
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: is decided by the stacks"),
         ({"APP_JWT_SECRET": "x" * 40}, "APP_JWT_SECRET: is decided by the stacks"),
         ({"FCGI_SOCKET": "/run/x"}, "FCGI_SOCKET: is decided by the stacks"),
+        ({"STOP_TIMEOUT_S": "20"}, "STOP_TIMEOUT_S: must be more than 20, the load balancer's"),
+        ({"DATABASE_IO_TIMEOUT_S": "3"}, "DATABASE_IO_TIMEOUT_S: must be more than 3, RDS Proxy's"),
+        ({"DATABASE_IDLE_S": "1800"}, "DATABASE_IDLE_S: must be less than 1800, RDS Proxy's"),
         (
             {"performance_insights": "true"},
             "performance_insights: is not offered on t3.micro for MySQL",

@@ -69,7 +69,7 @@ def test_deregistration_ends_before_nginx_does(default: Assembly) -> None:
     assert delay < int(default.environment("nginx")["STOP_TIMEOUT_S"])
 
 
-@pytest.mark.parametrize("stop", ["1", "25", "110"])
+@pytest.mark.parametrize("stop", ["21", "25", "110"])
 def test_ecs_waits_longer_than_the_programs_take_to_stop(stop: str) -> None:
     assembly = synthesize(STOP_TIMEOUT_S=stop)
     for name in ("app", "nginx"):
