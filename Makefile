@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test lint format test-asan test-valgrind docs clean
+.PHONY: help setup build run test lint format test-asan test-valgrind infra-test synth docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -37,7 +37,7 @@ run: ## starts the catalogue: database, nginx, workers, demo data; PORT=8000 WOR
 	@exec local/stack up --follow $(stack_options)
 
 test: ## every suite, reports in build/reports/; SUITE=unit, SUITE=integration, TEST=words of a test's name
-	@local/setup test
+	@local/setup test infra
 	+@$(compile) program tests
 	@exec tests/run
 
@@ -58,6 +58,18 @@ test-valgrind: ## unit and 200 requests under valgrind; SUITE= TEST=
 	@local/setup test valgrind
 	+@$(compile) program tests
 	@exec tests/run --plan valgrind
+
+infra-test: ## the suite of the AWS side alone (part of `make test`); TEST=
+	@local/setup infra
+	@exec tests/run --suite infra
+
+synth: ## CloudFormation templates of the AWS side, offline, into build/cdk.out or OUT=empty-folder
+	@local/setup infra
+	@if [ -n '$(OUT)' ]; then \
+	    [ -z "$$(ls -A '$(OUT)' 2>/dev/null)" ] || { echo "make synth: '$(OUT)' is not empty" >&2; exit 1; }; \
+	else rm -rf build/cdk.out; fi
+	@PATH="$$PWD/build/venv-infra/bin:$$PATH" CDK_OUTDIR='$(or $(OUT),build/cdk.out)' python3 cdk_app.py
+	@ls -d '$(or $(OUT),build/cdk.out)'/*.template.json
 
 docs: build ## writes docs/configuration.md from the tables of the program and of nginx
 	docs/write-configuration > build/configuration.md

@@ -39,12 +39,21 @@ VALGRIND = Checker(
     lambda folder: {"VALGRIND_LOGS": str(folder), "CK_FORK": "no"},
     is_finding=_memcheck_found,
 )
+INFRA_VENV = ROOT / "build/venv-infra"
 MEMCHECK = "tests/valgrind/memcheck"
 
 # A plan is what one make target runs. Limits are for the slowest machine, not for this one.
 PLANS: dict[str, list[Suite]] = {
     "test": [
         UnitSuite("unit", 300),
+        PytestSuite(
+            "infra",
+            900,
+            # The CDK starts the first Node.js on the PATH.
+            {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
+            folder="tests/infra",
+            venv=INFRA_VENV,
+        ),
         PytestSuite("docs", 1200, folder="tests/docs"),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),

@@ -154,10 +154,11 @@ class PytestSuite(Suite):
     """A folder of pytest files."""
 
     folder: str = "tests/integration"
+    venv: Path = ROOT / "build/venv"
 
     def argv(self, selection: str) -> list[str]:
         return [
-            *("build/venv/bin/python", "-m", "pytest", self.folder, "-p", "no:cacheprovider"),
+            *(str(self.venv / "bin/python"), "-m", "pytest", self.folder, "-p", "no:cacheprovider"),
             *(f"--junitxml={self.junit}", "-o", f"junit_suite_name={self.name}"),
             *(["-k", selection] if selection else []),
         ]

@@ -1,0 +1,1 @@
+"""The AWS side of the service: one module per concern, put together in stacks.py."""

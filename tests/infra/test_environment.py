@@ -1,0 +1,73 @@
+"""The containers' environment: exactly these names, and nothing secret among the values."""
+
+import json
+
+import pytest
+from assembly import Assembly, synthesize
+
+# The first six were asked for by name.
+APP = {
+    "DATABASE_URL",
+    "COGNITO_USER_POOL_ID",
+    "COGNITO_CLIENT_ID",
+    "AWS_REGION",
+    "LOG_LEVEL",
+    "S3_BUCKET_NAME",
+    # Secrets, read at run time.
+    "DATABASE_SECRET_ARN",
+    "COGNITO_CLIENT_SECRET_ARN",
+    "APP_JWT_SECRET_ARN",
+    # Shown although they have their default.
+    "STOP_TIMEOUT_S",
+    "WORKERS",
+}
+NGINX = {"NGINX_REAL_IP_FROM", "STOP_TIMEOUT_S"}
+MIGRATE = {
+    "AWS_REGION",
+    "DATABASE_SECRET_ARN",
+    "DATABASE_URL",
+    "LOG_LEVEL",
+    "MIGRATE_DATABASE_SECRET_ARN",
+    "MIGRATE_DATABASE_URL",
+    "STOP_TIMEOUT_S",
+    "WORKERS",
+}
+
+
+@pytest.mark.parametrize(
+    ("container", "names"), [("app", APP), ("nginx", NGINX), ("migrate", MIGRATE)]
+)
+def test_names(default: Assembly, container: str, names: set[str]) -> None:
+    assert set(default.environment(container)) == names
+
+
+def test_values(default: Assembly) -> None:
+    app = default.environment("app")
+    assert app["AWS_REGION"] == "us-east-2"
+    assert app["LOG_LEVEL"] == "INFO"
+    assert app["WORKERS"] == "8"
+    assert default.environment("nginx")["NGINX_REAL_IP_FROM"] == "10.0.1.0/24,10.0.11.0/24"
+
+
+def test_the_database_url_names_the_proxy_and_no_password(default: Assembly) -> None:
+    before, endpoint, after = default.environment("app")["DATABASE_URL"]["Fn::Join"][1]
+    assert before == "mysql://cbu@"
+    assert "DatabaseProxy" in endpoint["Fn::ImportValue"]
+    assert endpoint["Fn::ImportValue"].split("DatabaseProxy")[1][8:].startswith("Endpoint")
+    assert after == ":3306/cbu"
+
+
+def test_no_secret_is_injected_or_resolved(default: Assembly) -> None:
+    for name, container in default.containers().items():
+        assert "Secrets" not in container, name
+        assert "{{resolve:" not in json.dumps(container), name
+
+
+def test_settings_given_as_context_reach_every_command_of_the_service() -> None:
+    assembly = synthesize(WORKERS="4", SHOP_CURRENCY="EUR", LOG_LEVEL="DEBUG")
+    for container in ("app", "migrate"):
+        environment = assembly.environment(container)
+        assert environment["WORKERS"] == "4"
+        assert environment["SHOP_CURRENCY"] == "EUR"
+        assert environment["LOG_LEVEL"] == "DEBUG"
+    assert set(assembly.environment("app")) == APP | {"SHOP_CURRENCY"}
