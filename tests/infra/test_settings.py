@@ -18,8 +18,8 @@ ROW = re.compile(
 
 def table_in_c() -> dict[str, dict[str, str | None]]:
     """Until `cbu config --json` prints the table, its source is read."""
-    source = (ROOT / "fcgi" / "settings.c").read_text()
-    rows = source[source.index("struct conf_item items[]") : source.index("settings_table")]
+    source = (ROOT / "fcgi" / "settings.c").read_text().replace("\\\n", "\n")
+    rows = source[source.index("#define STATUS_SOCKET_ITEM") : source.index("settings_table = ")]
     found = {match["name"]: match.groupdict() for match in ROW.finditer(rows)}
     assert len(found) == len(re.findall(r"\bCONF_\w+\(", rows))
     return found
