@@ -59,7 +59,7 @@ def read_request(folder: Path) -> tuple[str, str, list[list[str]], bytes]:
 def suite_case(name: str, kind: str) -> Case:
     folder = SUITE / name
     context = json.loads((folder / "context.json").read_text())
-    method, target, fields, body = read_request(folder)
+    method, target, fields, _ = read_request(folder)
     path, _, query = target.partition("?")
     headers = [field for field in fields if field[0].lower() not in ("host", "x-amz-date")]
     hosts = [value for field, value in fields if field.lower() == "host"]
@@ -160,9 +160,7 @@ def by_botocore(case: Case, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: now.replace(tzinfo=None)
     )
     credentials = Credentials(case["access_key"], case["secret_key"], case["session_token"])
-    encoded = "&".join(
-        f"{quote(n, safe='-_.~')}={quote(v, safe='-_.~')}" for n, v in case["query"]
-    )
+    encoded = "&".join(f"{quote(n, safe='-_.~')}={quote(v, safe='-_.~')}" for n, v in case["query"])
     url = f"{case['scheme']}://{case['host']}{case['path']}" + (f"?{encoded}" if encoded else "")
     request = AWSRequest(case["method"], url, dict(case["headers"]))
     request.headers["Host"] = case["host"]
