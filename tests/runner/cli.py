@@ -45,12 +45,23 @@ MEMCHECK = "tests/valgrind/memcheck"
 PLANS: dict[str, list[Suite]] = {
     "test": [
         UnitSuite("unit", 300),
+        PytestSuite("vectors", 1200, folder="tests/vectors"),
         PytestSuite("docs", 1200, folder="tests/docs"),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
     ],
     "asan": [
         UnitSuite("unit-asan", 600, checker=SANITIZERS, program="build/asan/tests/unit"),
+        PytestSuite(
+            "vectors-asan",
+            1800,
+            {
+                "AWS_GET": str(ROOT / "build/asan/tests/aws_get"),
+                "SIGV4_CASES": str(ROOT / "build/asan/tests/sigv4_cases"),
+            },
+            checker=SANITIZERS,
+            folder="tests/vectors",
+        ),
         PytestSuite(
             "integration-mariadb-asan",
             3000,
