@@ -5,16 +5,19 @@
 /* Keep it, but ask before each use: by its ETag where there is one. */
 static const struct slice ask_again = SLICE_INIT("no-cache");
 
-bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
-              struct err *err)
+void api_init(const char *shop_currency, struct api *ret)
 {
-    ret->shop_currency = shop_currency;
-    return mac_key_derive(slice_from_cstr(app_jwt_secret), "cbu cursor 1", &ret->cursor_key, err);
+    *ret = (struct api){.shop_currency = shop_currency};
+}
+
+bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count, struct err *err)
+{
+    return mac_ring_derive(secrets, count, "cbu cursor 1", &api->cursor_keys, err);
 }
 
 void api_done(struct api *api)
 {
-    mac_key_wipe(&api->cursor_key);
+    mac_ring_wipe(&api->cursor_keys);
 }
 
 bool ctx_query(struct ctx *ctx, void *ret, struct err *err)

@@ -15,12 +15,15 @@
 /* What is made once per worker. */
 struct api {
     const char *shop_currency;
-    struct mac_key cursor_key;
+    struct mac_ring cursor_keys;
 };
 
-/* Derives the keys from the application secret. Wipe with api_done(). */
-bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
-              struct err *err) MUST_USE;
+/* Without keys at first. Wipe with api_done(). */
+void api_init(const char *shop_currency, struct api *ret);
+/* Derives the keys from the application's secrets: the first is the current one, those behind it
+ * are still accepted. On failure the keys stay as they were. Errors: ERR_INTERNAL. */
+bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count,
+                     struct err *err) MUST_USE;
 void api_done(struct api *api);
 
 struct ctx {

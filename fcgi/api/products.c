@@ -89,7 +89,7 @@ static bool write_next_cursor(struct ctx *ctx, struct slice binding, const struc
         buf_add(body, SLICE("null"));
         return true;
     }
-    struct slice text = cursor_write(&ctx->api->cursor_key, binding, last, ctx->arena);
+    struct slice text = cursor_write(&ctx->api->cursor_keys, binding, last, ctx->arena);
     json_add_string(body, text);
     return text.ptr || err_fail(err, &ERR_INTERNAL, "cursor could not be written");
 }
@@ -129,7 +129,7 @@ bool product_list_handler(struct ctx *ctx, struct err *err)
     bool more = false;
     if (!check_prices(ctx, &filter, err) ||
         (q.cursor.ptr &&
-         !cursor_read(&ctx->api->cursor_key, binding, q.cursor, ctx->arena, &after, err)) ||
+         !cursor_read(&ctx->api->cursor_keys, binding, q.cursor, ctx->arena, &after, err)) ||
         /* One row more than shown tells whether there is a next page. */
         !product_list(ctx->db, ctx->arena, &filter, sort, q.cursor.ptr ? &after : NULL,
                       q.limit.value + 1, &rows, err) ||
