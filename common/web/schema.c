@@ -1,7 +1,7 @@
 #include "common/web/schema.h"
 
-#include "common/base/utf8.h"
 #include "common/base/json_check.h"
+#include "common/base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

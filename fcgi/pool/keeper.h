@@ -5,6 +5,7 @@
 
 #include "common/run/world.h"
 #include "fcgi/pool/scoreboard.h"
+#include "fcgi/pool/vault.h"
 
 /* The newest file in migrations/ that this build relies on. */
 #define SCHEMA_VERSION_NEEDED 1
@@ -14,6 +15,7 @@ struct snapshot keeper_look(struct db *db, const struct world *world, struct are
 
 /* Runs in the child after fork(); ends by SIGTERM, after the look it is at.
  * Returns the exit status. */
-int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board);
+int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board,
+               struct vault *vault);
 
 #endif

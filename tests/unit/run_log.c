@@ -1,5 +1,5 @@
-#include "common/run/log.h"
 #include "common/base/json_check.h"
+#include "common/run/log.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/support/assert.h"
 
