@@ -256,7 +256,9 @@ static bool prepare_next(struct sending *s, enum call_next next, int64_t clock_o
 static void log_call(const struct sending *s, const struct http_answer *answer,
                      const struct call_outcome *outcome, const struct err *failure)
 {
-    bool good = !failure->kind && answer->status >= 200 && answer->status < 300;
+    bool good = !failure->kind &&
+                (answer->status < 300 ||
+                 (outcome->code.len > 0 && slice_equal(outcome->code, s->call->usual_code)));
     LOG_EVENT(good ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "aws.call",
               KV_STR("service", s->call->service), KV_STR("operation", s->call->operation),
               KV_I64("status", answer->status), KV_SLICE("code", outcome->code),

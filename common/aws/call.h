@@ -41,6 +41,7 @@ struct aws_call {
     size_t header_count;
     struct slice body;
     size_t answer_max;
+    struct slice usual_code; /* an error code that is no failure here; for the log */
 };
 
 /* Sends the call; `credentials` NULL sends it unsigned. True when an HTTP answer came, whatever its

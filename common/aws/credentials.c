@@ -118,7 +118,7 @@ int64_t credentials_renew_at(const struct credentials *c, int64_t now_s, uint32_
 {
     if (c->expires_s == 0)
         return now_s + CREDENTIALS_RENEW_EVER_S;
-    int64_t left_s = c->expires_s - now_s;
+    int64_t left_s = c->expires_s - CREDENTIALS_MARGIN_S - now_s;
     int64_t wait_s = left_s / 2 + left_s / 4 * (int64_t)random / 1000;
     return now_s + (wait_s > CREDENTIALS_RENEW_MIN_S ? wait_s : CREDENTIALS_RENEW_MIN_S);
 }

@@ -53,9 +53,9 @@ bool credentials_fetch(const struct credentials_settings *settings, struct aws_c
 bool credentials_live(const struct credentials *credentials, int64_t now_s);
 
 /* When to get new ones, in Unix seconds: at a random point between a half and three quarters of the
- * time they have left, so that tasks do not ask all at once and an outage of hours is survived; at
- * the earliest after CREDENTIALS_RENEW_MIN_S. Those that never expire are looked at again too,
- * since a file may change. `random` is of 0 to 999. */
+ * time they can still be used, so that tasks do not ask all at once and an outage of hours is
+ * survived; at the earliest after CREDENTIALS_RENEW_MIN_S. Those that never expire are looked at
+ * again too, since a file may change. `random` is of 0 to 999. */
 int64_t credentials_renew_at(const struct credentials *credentials, int64_t now_s, uint32_t random);
 #define CREDENTIALS_RENEW_MIN_S  30
 #define CREDENTIALS_RENEW_EVER_S 900

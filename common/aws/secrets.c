@@ -62,6 +62,9 @@ bool secrets_get(struct aws_client *client, const struct aws_credentials *creden
         .header_count = COUNT(headers),
         .body = write_request(id, stage, arena),
         .answer_max = ANSWER_MAX,
+        /* A first version has none before it. */
+        .usual_code =
+            stage == SECRET_PREVIOUS ? SLICE("ResourceNotFoundException") : (struct slice){0},
     };
     if (!call.base_url.ptr || !call.body.ptr)
         return err_fail(err, &ERR_INTERNAL, "name of a secret too long");

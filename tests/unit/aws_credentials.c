@@ -319,9 +319,10 @@ static const struct renew_row {
     uint32_t random;
     int64_t want;
 } renew_rows[] = {
-    {NOW + 21600, 0, NOW + 10800}, {NOW + 21600, 999, NOW + 10800 + 5394},
-    {NOW + 100, 0, NOW + 50},      {NOW + 40, 999, NOW + 30},
-    {NOW - 5, 0, NOW + 30},        {0, 999, NOW + 900},
+    {NOW + 21660, 0, NOW + 10800}, {NOW + 21660, 999, NOW + 10800 + 5394},
+    {NOW + 160, 0, NOW + 50},      {NOW + 110, 0, NOW + 30},
+    {NOW + 40, 999, NOW + 30},     {NOW - 5, 0, NOW + 30},
+    {0, 999, NOW + 900},
 };
 START_TEST(credentials_are_renewed_ahead)
 {

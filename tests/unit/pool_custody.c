@@ -306,7 +306,7 @@ START_TEST(custody_renews_credentials)
     set_up(&f, ARRAY(answers));
     f.custody.items[CUSTODY_DATABASE].wanted = f.custody.items[CUSTODY_APP_SECRET].wanted = false;
     ck_assert_int_eq(look_all(&f), 1);
-    ck_assert_int_eq(custody_wait_ms(&f.custody), HOUR / 2 * 1000);
+    ck_assert_int_eq(custody_wait_ms(&f.custody), (HOUR - CREDENTIALS_MARGIN_S) / 2 * 1000);
     for (int i = 0; i < 2; i++) {
         fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
         ck_assert_int_eq(look_all(&f), 0);

@@ -252,7 +252,8 @@ END_TEST
 START_TEST(status_page_at_its_longest)
 {
     struct fixture f;
-    struct snapshot seen = {INT64_MIN / 2, DATABASE_OLD_SCHEMA, INT64_MIN, INT64_MIN, "", "", "", 0};
+    struct snapshot seen = {
+        INT64_MIN / 2, DATABASE_OLD_SCHEMA, INT64_MIN, INT64_MIN, "", "", "", 0};
     memset(seen.server, '\x01', sizeof seen.server - 1);
     memset(seen.error, '\x01', sizeof seen.error - 1);
     set_up(&f, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss", true);
