@@ -122,14 +122,21 @@ static const struct conf_item items[] = {
 
 const struct conf_table settings_table = {ARRAY(items)};
 
+/* NULL: it is set, but not good. */
+static bool is_empty(const char *value)
+{
+    return value && !*value;
+}
+
 bool settings_read(unsigned uses, struct conf *ret)
 {
     char storage[8192];
     struct buf faults = BUF(storage);
+    *ret = (struct conf){0};
     bool good = conf_read(&settings_table, getenv, uses, ret, &faults);
     const char *home = getenv("HOME"); /* no setting of ours, but the AWS files are there */
     ret->home = home ? home : "";
-    if (good && uses & USE_SERVE && !ret->app_jwt_secret[0] && !ret->app_jwt_secret_arn[0]) {
+    if (uses & USE_SERVE && is_empty(ret->app_jwt_secret) && is_empty(ret->app_jwt_secret_arn)) {
         buf_add(&faults,
                 SLICE("APP_JWT_SECRET: is required and not set, nor is APP_JWT_SECRET_ARN\n"));
         good = false;

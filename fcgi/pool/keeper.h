@@ -1,5 +1,6 @@
 /* keeper.h - the one process that looks after what all workers need but none should wait for.
- * Today: the state of the database. Publishes into the scoreboard (scoreboard.h). */
+ * The state of the database goes into the scoreboard (scoreboard.h), AWS credentials and secrets
+ * into the vault (vault.h). */
 #ifndef FCGI_POOL_KEEPER_H
 #define FCGI_POOL_KEEPER_H
 
