@@ -9,7 +9,8 @@
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250 /* between two looks for a login, however often workers ask */
+#define HURRY_AT_LEAST_MS 250  /* between two looks for a login, however often workers ask */
+#define SUSPECT_EVERY_MS  5000 /* between two looks for credentials because of refusals */
 #define APP_SECRET_MIN    32
 
 const char *custody_item_name(enum custody_item item)
@@ -216,7 +217,7 @@ static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
 {
     CLEANUP(wipe_options) struct db_options options = {0};
     struct db_target *target = &options.target;
-    struct slice text;
+    struct slice text = {0};
     if (!get(c, CUSTODY_DATABASE, SECRET_CURRENT, &text, err) ||
         !settings_database(c->conf, c->conf->database_url, &options, err) ||
         !apply_login(text, &c->arena, target, err))
@@ -234,7 +235,7 @@ static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
 
 static bool look_app_secret(struct custody *c, bool *ret_changed, struct err *err)
 {
-    struct slice current, text, previous = {0};
+    struct slice current = {0}, text = {0}, previous = {0};
     struct err absent = {0};
     if (!get(c, CUSTODY_APP_SECRET, SECRET_CURRENT, &text, err) ||
         !secrets_read_text(text, "key", APP_SECRET_MIN, &c->arena, &current, err))
@@ -256,7 +257,7 @@ static bool look_app_secret(struct custody *c, bool *ret_changed, struct err *er
 
 static bool look_cognito(struct custody *c, bool *ret_changed, struct err *err)
 {
-    struct slice text, secret;
+    struct slice text = {0}, secret = {0};
     if (!get(c, CUSTODY_COGNITO, SECRET_CURRENT, &text, err) ||
         !secrets_read_text(text, "client_secret", 1, &c->arena, &secret, err))
         return false;
@@ -270,11 +271,13 @@ static bool look_cognito(struct custody *c, bool *ret_changed, struct err *err)
 
 /* ---- when ---- */
 
-static bool is_known(const struct vault_set *set, enum custody_item item, int64_t now_s)
+/* Credentials that have expired were known: the secrets got with them are still good, and a task
+ * that calls itself unready for want of new ones would help nobody. */
+static bool is_known(const struct vault_set *set, enum custody_item item)
 {
     switch (item) {
     case CUSTODY_CREDENTIALS:
-        return credentials_live(&set->credentials, now_s);
+        return set->credentials.source != CREDENTIALS_NONE;
     case CUSTODY_DATABASE:
         return set->login_known;
     case CUSTODY_APP_SECRET:
@@ -388,6 +391,18 @@ static void log_look(const struct custody *c, enum custody_item item, bool chang
                  KV_STR("cause", err->cause));
 }
 
+/* A refusal may mean that they were revoked before their time. */
+static void suspect_credentials(struct custody *c)
+{
+    int64_t again_ms = c->credentials_at_ms + SUSPECT_EVERY_MS,
+            now_ms = world_monotonic_ms(c->world);
+    struct custody_state *state = &c->items[CUSTODY_CREDENTIALS];
+    if (again_ms < now_ms)
+        again_ms = now_ms;
+    if (again_ms < state->due_ms)
+        state->due_ms = again_ms;
+}
+
 bool custody_look(struct custody *c)
 {
     static bool (*const looks[])(struct custody *, bool *, struct err *) = {
@@ -401,6 +416,10 @@ bool custody_look(struct custody *c)
     struct custody_state *state = &c->items[item];
     state->failures = good ? 0 : state->failures + 1;
     state->due_ms = next_due_ms(c, item);
+    if (item == CUSTODY_CREDENTIALS)
+        c->credentials_at_ms = world_monotonic_ms(c->world);
+    else if (err.kind == &ERR_AWS_REFUSED)
+        suspect_credentials(c);
     if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
         for (int i = 0; i < CUSTODY_ITEMS; i++)
             if (c->items[i].failures > 0)
@@ -413,9 +432,8 @@ bool custody_look(struct custody *c)
 
 void custody_list_missing(const struct custody *c, struct buf *out)
 {
-    int64_t now_s = world_now_ms(c->world) / MS_PER_S;
     for (int i = 0; i < CUSTODY_ITEMS; i++) {
-        if (!c->items[i].wanted || is_known(&c->set, (enum custody_item)i, now_s))
+        if (!c->items[i].wanted || is_known(&c->set, (enum custody_item)i))
             continue;
         buf_add(out, out->len > 0 ? SLICE(", ") : SLICE(""));
         buf_add_cstr(out, custody_item_name((enum custody_item)i));
@@ -429,7 +447,7 @@ static bool complete(const struct conf *conf, const char *arn, struct aws_client
 {
     CLEANUP(credentials_wipe) struct credentials credentials = {0};
     const struct credentials_settings settings = credentials_settings_of(conf);
-    struct slice text;
+    struct slice text = {0};
     return credentials_fetch(&settings, client, arena, &credentials, err) &&
            get_secret(client, conf, &credentials, arn, SECRET_CURRENT, arena, &text, err) &&
            apply_login(text, arena, target, err);

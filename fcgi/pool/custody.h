@@ -36,7 +36,8 @@ struct custody {
     struct arena arena; /* of one look; wiped behind it */
     struct vault_set set;
     struct custody_state items[CUSTODY_ITEMS];
-    int64_t promote_at_ms; /* monotonic: when the new application secret begins to sign */
+    int64_t credentials_at_ms; /* monotonic: when they were last looked for */
+    int64_t promote_at_ms;     /* monotonic: when the new application secret begins to sign */
     /* Connects with a login, to see whether the database takes it. A seam for tests. */
     bool (*try_login)(void *ctx, const struct db_target *target, struct err *err);
     void *try_ctx;

@@ -41,7 +41,7 @@ struct worker {
     struct vault *vault;
     uint64_t secrets_version; /* of what is in use; see take_secrets() */
     uint64_t login_version;   /* of the login that was used last */
-    int64_t ask_login_at_ms;  /* monotonic: not to be asked for again before */
+    int64_t ask_login_at_ms;  /* monotonic: asked in vain, not again before */
     int listen_fd, epoll_fd;
     sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
     struct db *db;
@@ -95,12 +95,15 @@ static bool wait_for_other_login(struct worker *w)
     if (vault_version(w->vault) == w->login_version) {
         if (begun_ms < w->ask_login_at_ms)
             return false;
-        w->ask_login_at_ms = begun_ms + LOGIN_ASK_AGAIN_MS;
         vault_ask_login(w->vault);
     }
     while (vault_version(w->vault) == w->login_version) {
-        if (world_monotonic_ms(w->world) - begun_ms > LOGIN_WAIT_MS)
+        int64_t now_ms = world_monotonic_ms(w->world);
+        if (now_ms - begun_ms > LOGIN_WAIT_MS) {
+            /* There is none: the next requests shall not wait in vain as well. */
+            w->ask_login_at_ms = now_ms + LOGIN_ASK_AGAIN_MS;
             return false;
+        }
         usleep(LOGIN_POLL_MS * 1000);
     }
     return true;

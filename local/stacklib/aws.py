@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import secrets
 import signal
 import sys
@@ -20,8 +19,7 @@ from .process import Process, free_port, start
 SERVER = Path(__file__).with_name("aws_server.py")
 ARN = "arn:aws:secretsmanager:us-east-2:000000000000:secret:cbu"
 DATABASE, MIGRATE, APP = f"{ARN}/database", f"{ARN}/migrate", f"{ARN}/app"
-# Old credentials are good until they expire, so the last few are taken.
-KEYS_KEPT = 3
+CREDENTIALS_LIFE_S = 3600
 
 
 class Aws:
@@ -89,8 +87,7 @@ class Aws:
         """The first versions, once; `logins` are user and password of the database secrets."""
         self.folder.secret("aws-token")
         state = self._load()
-        # AWS_CREDENTIALS_LIFE_S lets a drill see them renewed.
-        state["life_s"] = int(os.environ.get("AWS_CREDENTIALS_LIFE_S", "3600"))
+        state["life_s"] = CREDENTIALS_LIFE_S
         for arn, (user, password) in logins.items():
             if arn not in state["secrets"]:
                 _put(state, arn, json.dumps({"username": user, "password": password}))
@@ -115,18 +112,6 @@ class Aws:
         _add_key(state)
         self._save(state)
 
-    def values(self) -> list[str]:
-        """Every secret text it has given out or may give out: what no log may hold."""
-        state = self._load()
-        found = [state["token"]]
-        for key in state["keys"]:
-            found += [key["SecretAccessKey"], key["Token"]]
-        for versions in state["secrets"].values():
-            for version in versions.values():
-                members = json.loads(version["SecretString"])
-                found += [text for name, text in members.items() if name != "username"]
-        return found
-
 
 def _put(state: dict[str, Any], arn: str, text: str) -> None:
     versions = state["secrets"].setdefault(arn, {})
@@ -141,4 +126,5 @@ def _add_key(state: dict[str, Any]) -> None:
         "SecretAccessKey": secrets.token_hex(20),
         "Token": secrets.token_urlsafe(300),
     }
-    state["keys"] = [key, *state["keys"]][:KEYS_KEPT]
+    # AWS takes the old ones until they expire; here they are revoked, which is harder to live with.
+    state["keys"] = [key]

@@ -69,6 +69,10 @@ PLANS: dict[str, list[Suite]] = {
             checker=SANITIZERS,
         ),
     ],
+    "drill": [
+        PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
+        PytestSuite("drill-mysql", 1800, {"DB": "mysql"}, folder="tests/drill"),
+    ],
     "valgrind": [
         UnitSuite("unit-valgrind", 1800, checker=VALGRIND, wrapper=(MEMCHECK,)),
         PytestSuite(

@@ -295,6 +295,29 @@ START_TEST(custody_publishes_no_login_untried)
 }
 END_TEST
 
+/* Credentials may be revoked before their time: a refusal makes the keeper look for others. */
+START_TEST(custody_suspects_refused_credentials)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        SECRET("p1"),
+        SECRET(NEW),
+        ABSENT,
+        {.status = 400, .body = "{\"__type\":\"UnrecognizedClientException\"}"},
+        CREDENTIALS("ASIA2", AT_23_07),
+        SECRET("p2")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, 10000);
+    custody_hurry_login(&f.custody);
+    ck_assert_int_eq(look_all(&f), 2);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_str_eq(f.custody.set.credentials.access_key, "ASIA2");
+    tear_down(&f);
+}
+END_TEST
+
 /* Credentials are renewed between a half and three quarters of their hour; the old ones are used
  * until then, and worse ones never. */
 START_TEST(custody_renews_credentials)
@@ -330,4 +353,5 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
     suite_test(s, custody_renews_credentials);
+    suite_test(s, custody_suspects_refused_credentials);
 }
