@@ -18,11 +18,20 @@ void credentials_wipe(struct credentials *credentials)
     explicit_bzero(credentials, sizeof *credentials);
 }
 
+bool credentials_equal(const struct credentials *a, const struct credentials *b)
+{
+    return a->source == b->source && a->expires_s == b->expires_s &&
+           strcmp(a->access_key, b->access_key) == 0 && strcmp(a->secret_key, b->secret_key) == 0 &&
+           strcmp(a->session_token, b->session_token) == 0;
+}
+
 struct aws_credentials credentials_view(const struct credentials *c)
 {
-    return (struct aws_credentials){slice_from_cstr(c->access_key), slice_from_cstr(c->secret_key),
-                                    c->session_token[0] ? slice_from_cstr(c->session_token)
-                                                        : (struct slice){0}};
+    struct aws_credentials view = {
+        slice_from_cstr(c->access_key), slice_from_cstr(c->secret_key), {0}};
+    if (c->session_token[0])
+        view.session_token = slice_from_cstr(c->session_token);
+    return view;
 }
 
 static bool is_set(const char *text)

@@ -34,6 +34,7 @@ struct credentials {
     int64_t expires_s;        /* Unix seconds; 0: never */
 };
 void credentials_wipe(struct credentials *credentials);
+bool credentials_equal(const struct credentials *a, const struct credentials *b);
 /* For signing; borrows from `credentials`. */
 struct aws_credentials credentials_view(const struct credentials *credentials);
 

@@ -51,6 +51,7 @@ void http_client_close(struct http_client *client)
     free(client);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says what it is. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *of)
 {
     struct transfer *t = of;
@@ -74,6 +75,7 @@ static void keep_field(struct transfer *t, struct slice name, struct slice value
             *wanted[i].at = arena_copy(t->arena, value);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as above. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *of)
 {
     struct transfer *t = of;

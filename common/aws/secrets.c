@@ -5,7 +5,7 @@
 
 /* A secret has at most 64 KiB; escaped as JSON, and with the members around it, this. */
 #define ANSWER_MAX KIB(160)
-#define ID_MAX     2048
+#define ID_MAX     KIB(2)
 
 struct slice secrets_region_of(struct slice id)
 {

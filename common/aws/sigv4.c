@@ -369,7 +369,7 @@ static bool ensure_key(const struct signer *s, struct sigv4_key *key)
 static bool sign(struct signer *s, struct sigv4_key *key, struct sigv4_signed *ret)
 {
     struct hash mac;
-    struct buf signature = arena_buf(s->arena, 2 * HASH_BYTES);
+    struct buf signature = arena_buf(s->arena, sizeof mac.bytes * 2);
     if (s->full)
         return false;
     if (!ret->signed_headers.ptr)

@@ -190,7 +190,7 @@ static bool look_credentials(struct custody *c, bool *ret_changed, struct err *e
         return err_fail(err, &ERR_AWS_ANSWER, "credentials that have expired");
     if (!credentials_supersede(&c->set.credentials, &fetched, now_s))
         return true;
-    *ret_changed = memcmp(&c->set.credentials, &fetched, sizeof fetched) != 0;
+    *ret_changed = !credentials_equal(&c->set.credentials, &fetched);
     c->set.credentials = fetched;
     return true;
 }

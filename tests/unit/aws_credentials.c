@@ -225,10 +225,12 @@ START_TEST(credentials_come_from_the_environment)
     fake_http_open(&f, NULL, 0);
     ck_assert(credentials_fetch(&s, &f.client, &arena, &got, &err));
     ck_assert_str_eq(got.access_key, "AKIA");
-    ck_assert_text_eq(credentials_view(&got).session_token, NULL);
+    struct aws_credentials view = credentials_view(&got);
+    ck_assert_text_eq(view.session_token, NULL);
     s.session_token = "T";
     ck_assert(credentials_fetch(&s, &f.client, &arena, &got, &err));
-    ck_assert_text_eq(credentials_view(&got).session_token, "T");
+    view = credentials_view(&got);
+    ck_assert_text_eq(view.session_token, "T");
     s.secret_access_key = "";
     ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
     ck_assert(err.kind == &ERR_CREDENTIALS_ABSENT);

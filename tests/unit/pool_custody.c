@@ -55,7 +55,7 @@ START_TEST(custody_turns_the_ring)
     struct vault_set set = {0};
     int64_t promote_at = r->promote_at;
     for (size_t i = 0; i < 2 && r->have[i][0]; i++) {
-        strcpy(set.app_secrets[i], r->have[i]);
+        ck_assert(slice_to_cstr(slice_from_cstr(r->have[i]), ARRAY(set.app_secrets[i])));
         set.app_secret_count = i + 1;
     }
     bool changed = custody_turn_ring(&set, slice_from_cstr(r->current),
@@ -329,7 +329,8 @@ START_TEST(custody_renews_credentials)
     set_up(&f, ARRAY(answers));
     f.custody.items[CUSTODY_DATABASE].wanted = f.custody.items[CUSTODY_APP_SECRET].wanted = false;
     ck_assert_int_eq(look_all(&f), 1);
-    ck_assert_int_eq(custody_wait_ms(&f.custody), (HOUR - CREDENTIALS_MARGIN_S) / 2 * 1000);
+    ck_assert_int_eq(custody_wait_ms(&f.custody),
+                     (HOUR - CREDENTIALS_MARGIN_S) / 2 * INT64_C(1000));
     for (int i = 0; i < 2; i++) {
         fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
         ck_assert_int_eq(look_all(&f), 0);
