@@ -2,7 +2,6 @@
 
 #include "common/run/log.h"
 #include "common/web/problem.h"
-#include "fcgi/api/errors.h"
 #include "fcgi/api/routes.h"
 
 /* The route's row, and what the row itself forbids. */
@@ -19,8 +18,6 @@ static bool find_route(struct ctx *ctx, struct route_match *match, struct err *e
     if (match->route->body_limit > 0 &&
         (req->body_too_large || req->body.len > match->route->body_limit))
         return err_fail(err, &ERR_BODY_TOO_LARGE, "body above %zu bytes", match->route->body_limit);
-    if (ctx->api->cursor_keys.count == 0)
-        return err_fail(err, &ERR_NOT_READY, "no application secret yet");
     /* A handler with a table reads its query itself. */
     return match->route->query || query_read(NULL, req->query, ctx->arena, NULL, &ctx->faults, err);
 }

@@ -119,6 +119,8 @@ bool product_list_handler(struct ctx *ctx, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
     struct list_query q = {.limit.value = LIMIT_DEFAULT};
+    if (ctx->api->cursor_keys.count == 0)
+        return err_fail(err, &ERR_NOT_READY, "no application secret for cursors yet");
     if (!ctx_query(ctx, &q, err))
         return false;
     const struct product_filter filter = {q.category, q.brand, q.price_min, q.price_max,

@@ -20,15 +20,16 @@
 #include <unistd.h>
 
 /* The most memory one request can make a worker hold, beside its answer. */
-#define REQUEST_MEMORY     MIB(4)
+#define REQUEST_MEMORY MIB(4)
 /* 100 products with descriptions of 4000 four-byte characters make 1.7 MB. */
-#define ANSWER_MAX         MIB(2)
-#define HEADERS_MAX        KIB(4)
+#define ANSWER_MAX     MIB(2)
+#define HEADERS_MAX    KIB(4)
 /* nginx sends whole requests at once; a peer silent for so long is gone. */
-#define PEER_TIMEOUT_S     10
+#define PEER_TIMEOUT_S 10
 /* A worker killed between being woken and accepting leaves a connection that no other was told of;
  * this is the longest it then waits for an idle one. */
-#define LOOK_AGAIN_MS      1000
+#define LOOK_AGAIN_MS  1000
+
 /* A worker whose login is refused waits so long for another, and asks for one so often. */
 #define LOGIN_WAIT_MS      3000
 #define LOGIN_POLL_MS      10
@@ -138,7 +139,7 @@ static void take_secrets(struct worker *w)
     for (size_t i = 0; i < set.app_secret_count; i++)
         secrets[i] = slice_from_cstr(set.app_secrets[i]);
     if (!api_set_secrets(&w->api, secrets, set.app_secret_count, &err))
-        log_error("secret.failed", KV_STR("cause", err.cause));
+        log_warn("secret.failed", KV_STR("cause", err.cause));
     db_renew(w->db);
     w->secrets_version = set.version;
 }

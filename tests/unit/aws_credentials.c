@@ -226,11 +226,11 @@ START_TEST(credentials_come_from_the_environment)
     ck_assert(credentials_fetch(&s, &f.client, &arena, &got, &err));
     ck_assert_str_eq(got.access_key, "AKIA");
     struct aws_credentials view = credentials_view(&got);
-    ck_assert_text_eq(view.session_token, NULL);
+    ck_assert_ptr_null(view.session_token.ptr);
     s.session_token = "T";
     ck_assert(credentials_fetch(&s, &f.client, &arena, &got, &err));
     view = credentials_view(&got);
-    ck_assert_text_eq(view.session_token, "T");
+    ck_assert_str_eq(view.session_token.ptr, "T");
     s.secret_access_key = "";
     ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
     ck_assert(err.kind == &ERR_CREDENTIALS_ABSENT);
