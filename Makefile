@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test lint format test-asan test-valgrind infra-test synth docs clean
+.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -70,6 +70,16 @@ synth: ## CloudFormation templates of the AWS side, offline, into build/cdk.out 
 	else rm -rf build/cdk.out; fi
 	@PATH="$$PWD/build/venv-infra/bin:$$PATH" CDK_OUTDIR='$(or $(OUT),build/cdk.out)' python3 cdk_app.py
 	@ls -d '$(or $(OUT),build/cdk.out)'/*.template.json
+
+drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=60
+	@local/setup test
+	+@$(compile) program
+	@exec tests/run --plan drill
+
+fuzz: ## runs every fuzz target for FUZZ_S=60 from its seeds; findings stay in build/fuzz
+	@local/setup lint
+	+@$(compile) fuzz
+	@exec tests/fuzz/run
 
 docs: build ## writes docs/configuration.md from the tables of the program and of nginx
 	docs/write-configuration > build/configuration.md

@@ -11,7 +11,7 @@ obj := $(out)/obj
 
 # Oracle's libmysqlclient does as well: DATABASE_CLIENT=mysqlclient.
 DATABASE_CLIENT ?= libmariadb
-libraries := fcgi libcjson openssl $(DATABASE_CLIENT)
+libraries := fcgi libcjson libcurl openssl $(DATABASE_CLIENT)
 test_libraries := check
 ifneq ($(shell pkg-config --exists $(libraries) && echo yes),yes)
 $(error The libraries $(libraries) are not all installed; local/setup build installs them)
@@ -40,6 +40,7 @@ link_libraries := $(shell pkg-config --libs $(libraries)) -lm
 
 sources := $(shell find common fcgi -name '*.c' 2>/dev/null)
 test_sources := $(shell find tests/unit -name '*.c' 2>/dev/null)
+program_sources := $(wildcard tests/programs/*.c)
 main_source := fcgi/main.c
 objects := $(sources:%.c=$(obj)/%.o)
 shared_objects := $(filter-out $(main_source:%.c=$(obj)/%.o),$(objects))
@@ -51,10 +52,10 @@ version := $(shell cat VERSION)$(if $(commit),+$(commit))
 version_sources := $(shell grep -rlw CBU_VERSION --include='*.c' common fcgi tests/unit 2>/dev/null)
 version_objects := $(version_sources:%.c=$(obj)/%.o)
 
-.PHONY: program tests FORCE
+.PHONY: program tests fuzz FORCE
 .DELETE_ON_ERROR:
 program: $(out)/cbu
-tests: $(out)/tests/unit
+tests: $(out)/tests/unit $(program_sources:tests/programs/%.c=$(out)/tests/%)
 
 $(out)/cbu: $(objects) $(out)/link.flags
 	@mkdir -p $(@D)
@@ -66,6 +67,23 @@ $(out)/tests/unit: $(test_objects) $(shared_objects) $(out)/link.flags
 	@echo "  LD $@"
 	@$(CC) -o $@ $(test_objects) $(shared_objects) $(link_flags) $(link_libraries) \
 	    $(shell pkg-config --libs $(test_libraries))
+
+# Programs that tests outside of C drive, linked like the unit tests.
+$(program_sources:tests/programs/%.c=$(out)/tests/%): $(out)/tests/%: $(obj)/tests/programs/%.o \
+    $(shared_objects) $(out)/link.flags
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) -o $@ $< $(shared_objects) $(link_flags) $(link_libraries)
+
+# libFuzzer programs, one for each file of tests/fuzz: `make -f compile.mk fuzz`; clang's alone.
+fuzz_sources := $(wildcard tests/fuzz/*.c)
+fuzz_flags := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz: $(fuzz_sources:tests/fuzz/%.c=build/fuzz/%)
+build/fuzz/%: tests/fuzz/%.c $(shared_objects:$(obj)/%.o=%.c) $(out)/version
+	@mkdir -p $(@D)
+	@echo "  FUZZ $@"
+	@clang $(language) $(warnings) $(fuzz_flags) $(includes) -DCBU_VERSION='"fuzz"' -MMD -MP -o $@ $< \
+	    $(shared_objects:$(obj)/%.o=%.c) $(link_libraries)
 
 $(obj)/%.o: %.c $(out)/compile.flags
 	@mkdir -p $(@D)
@@ -84,4 +102,4 @@ $(out)/compile.flags $(out)/link.flags $(out)/version: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(text)' | cmp -s - $@ || printf '%s\n' '$(text)' > $@
 
--include $(objects:.o=.d) $(test_objects:.o=.d)
+-include $(objects:.o=.d) $(test_objects:.o=.d) $(program_sources:%.c=$(obj)/%.d)

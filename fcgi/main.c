@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -105,8 +106,18 @@ static int run_command(const struct command *command, int argc, char **argv)
     return command->run(argc, argv);
 }
 
+/* No core dump, no debugger of another user: secrets are in our memory and our environment. The
+ * leak check of a sanitizer build is a debugger to the system. */
+static void protect_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    protect_memory();
     if (argc < 2) {
         print_usage(stderr);
         return EX_USAGE;

@@ -24,6 +24,13 @@ static const char *check_absolute(const char *value)
     return value[0] == '/' ? NULL : "must be an absolute path";
 }
 
+static const char *check_endpoint(const char *value)
+{
+    bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    size_t len = strlen(value);
+    return http && value[len - 1] != '/' ? NULL : "must be http(s)://host[:port], no slash behind";
+}
+
 /* 107: the longest path a Unix socket can have (sun_path less its NUL). */
 #define STATUS_SOCKET_ITEM                                                                         \
     CONF_STR("STATUS_SOCKET", status_socket, "/run/cbu/status.sock", 2, 107, "bytes",              \
@@ -53,8 +60,56 @@ static const struct conf_item items[] = {
              "a connection is replaced at 90 to 100 % of this age"),
     CONF_STR("MIGRATIONS_DIR", migrations_dir, "migrations", 1, 1024, "bytes",
              "folder of the numbered SQL files that `cbu migrate` applies", NULL),
-    CONF_SECRET("APP_JWT_SECRET", app_jwt_secret, NULL, USE_SERVE, 32, 4096, "bytes",
+    CONF_STR("DATABASE_SECRET_ARN", database_secret_arn, "", 1, 2048, "bytes",
+             "secret with the user (\"username\") and password of DATABASE_URL, or the password "
+             "alone; a password in the URL wins",
+             NULL),
+    CONF_STR("MIGRATE_DATABASE_SECRET_ARN", migrate_database_secret_arn, "", 1, 2048, "bytes",
+             "the same for `cbu migrate`, read by no other command", NULL),
+    CONF_SECRET("APP_JWT_SECRET", app_jwt_secret, "", 0, 32, 4096, "bytes",
                 "application secret, the same on all tasks; cursor keys are derived from it", NULL),
+    CONF_STR("APP_JWT_SECRET_ARN", app_jwt_secret_arn, "", 1, 2048, "bytes",
+             "secret with the application secret, as plain text or as the member \"key\"; needed "
+             "to serve unless APP_JWT_SECRET is set, which wins",
+             NULL),
+    CONF_SECRET("COGNITO_CLIENT_SECRET", cognito_client_secret, "", 0, 1, 4096, "bytes",
+                "secret of the Cognito app client", NULL),
+    CONF_STR("COGNITO_CLIENT_SECRET_ARN", cognito_client_secret_arn, "", 1, 2048, "bytes",
+             "secret with it, as plain text or as the member \"client_secret\"; "
+             "COGNITO_CLIENT_SECRET wins",
+             NULL),
+    CONF_INT("SECRETS_INTERVAL_S", secrets_interval_s, "300", 1, 86400, "s",
+             "how often secrets are read again; a new application secret signs that much later"),
+    CONF_STR("AWS_REGION", aws_region, "us-east-2", 1, 64, "bytes",
+             "region of what is not named by an ARN", NULL),
+    CONF_STR("AWS_CA_BUNDLE", aws_ca_bundle, "", 1, 1024, "bytes",
+             "PEM file of the authorities that AWS is verified by; empty: the system's", NULL),
+    CONF_STR("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws_endpoint_secrets_manager, "", 1, 1024, "bytes",
+             "address of Secrets Manager, for local use", check_endpoint),
+    CONF_STR("AWS_ENDPOINT_URL_S3", aws_endpoint_s3, "", 1, 1024, "bytes",
+             "address of S3, for local use", check_endpoint),
+    CONF_STR("AWS_ACCESS_KEY_ID", aws_access_key_id, "", 1, 128, "bytes",
+             "AWS credentials, for local use; on ECS the task role's are fetched", NULL),
+    CONF_SECRET("AWS_SECRET_ACCESS_KEY", aws_secret_access_key, "", 0, 1, 256, "bytes",
+                "belongs to AWS_ACCESS_KEY_ID", NULL),
+    CONF_SECRET("AWS_SESSION_TOKEN", aws_session_token, "", 0, 1, 8192, "bytes",
+                "belongs to AWS_ACCESS_KEY_ID, where it is temporary", NULL),
+    CONF_STR("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", aws_container_relative_uri, "", 1, 2048,
+             "bytes", "path of the task role's credentials on 169.254.170.2; set by ECS", NULL),
+    CONF_STR("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws_container_full_uri, "", 1, 2048, "bytes",
+             "address of a credentials endpoint: https, or http on loopback and the ECS and EKS "
+             "addresses",
+             NULL),
+    CONF_SECRET("AWS_CONTAINER_AUTHORIZATION_TOKEN", aws_container_token, "", 0, 1, 8192, "bytes",
+                "sent to the credentials endpoint", NULL),
+    CONF_STR("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", aws_container_token_file, "", 1, 1024,
+             "bytes", "file with that token, read each time", NULL),
+    CONF_STR("AWS_PROFILE", aws_profile, "", 1, 256, "bytes",
+             "profile in the shared AWS files, for local use; empty: default", NULL),
+    CONF_STR("AWS_SHARED_CREDENTIALS_FILE", aws_credentials_file, "", 1, 1024, "bytes",
+             "empty: ~/.aws/credentials", NULL),
+    CONF_STR("AWS_CONFIG_FILE", aws_config_file, "", 1, 1024, "bytes", "empty: ~/.aws/config",
+             NULL),
     CONF_STR("SHOP_CURRENCY", shop_currency, "USD", 3, 3, "letters",
              "the one currency of the catalogue, ISO 4217", check_currency),
     CONF_CHOICE("LOG_LEVEL", log_level, "INFO", LOG_LEVEL_NAMES, "least level that is logged"),
@@ -83,6 +138,12 @@ static bool check_sockets(const struct conf *conf, struct buf *faults)
     return false;
 }
 
+/* NULL: it is set, but not good. */
+static bool is_empty(const char *value)
+{
+    return value && !*value;
+}
+
 bool settings_read(unsigned uses, struct conf *ret)
 {
     char storage[8192];
@@ -90,6 +151,13 @@ bool settings_read(unsigned uses, struct conf *ret)
     *ret = (struct conf){0};
     bool good =
         conf_read(uses == USE_STATUS ? &status_table : &settings_table, getenv, uses, ret, &faults);
+    const char *home = getenv("HOME"); /* no setting of ours, but the AWS files are there */
+    ret->home = home ? home : "";
+    if (uses & USE_SERVE && is_empty(ret->app_jwt_secret) && is_empty(ret->app_jwt_secret_arn)) {
+        buf_add(&faults,
+                SLICE("APP_JWT_SECRET: is required and not set, nor is APP_JWT_SECRET_ARN\n"));
+        good = false;
+    }
     if (check_sockets(ret, &faults) && good)
         return true;
     fprintf(stderr, "cbu: the settings are invalid (cbu config --help explains them all):\n%.*s",

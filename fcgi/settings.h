@@ -15,6 +15,17 @@ struct conf {
     const char *migrations_dir;
     /* service */
     const char *app_jwt_secret, *shop_currency;
+    const char *cognito_client_secret;
+    /* AWS: what comes from Secrets Manager, and who we are there */
+    const char *database_secret_arn, *migrate_database_secret_arn;
+    const char *app_jwt_secret_arn, *cognito_client_secret_arn;
+    int64_t secrets_interval_s;
+    const char *aws_region, *aws_ca_bundle;
+    const char *aws_endpoint_s3, *aws_endpoint_secrets_manager;
+    const char *aws_access_key_id, *aws_secret_access_key, *aws_session_token;
+    const char *aws_container_relative_uri, *aws_container_full_uri;
+    const char *aws_container_token, *aws_container_token_file;
+    const char *aws_profile, *aws_credentials_file, *aws_config_file, *home;
     int64_t log_level;
     /* pool */
     const char *fcgi_socket, *status_socket;

@@ -50,3 +50,34 @@ bool mac_verify(const struct mac_key *key, struct slice message, struct slice ma
     return mac.len >= MAC_BYTES_MIN && mac.len <= MAC_BYTES && mac_sign(key, message, want) &&
            CRYPTO_memcmp(want, mac.ptr, mac.len) == 0;
 }
+
+bool mac_ring_derive(const struct slice *secrets, size_t count, const char *label,
+                     struct mac_ring *ret, struct err *err)
+{
+    CLEANUP(mac_ring_wipe) struct mac_ring made = {0};
+    if (count > MAC_RING_MAX)
+        return err_fail(err, &ERR_INTERNAL, "%zu secrets for %s", count, label);
+    for (; made.count < count; made.count++)
+        if (!mac_key_derive(secrets[made.count], label, &made.keys[made.count], err))
+            return false;
+    *ret = made;
+    return true;
+}
+
+void mac_ring_wipe(struct mac_ring *ring)
+{
+    OPENSSL_cleanse(ring, sizeof *ring);
+}
+
+bool mac_ring_sign(const struct mac_ring *ring, struct slice message, unsigned char ret[MAC_BYTES])
+{
+    return ring->count > 0 && mac_sign(&ring->keys[0], message, ret);
+}
+
+bool mac_ring_verify(const struct mac_ring *ring, struct slice message, struct slice mac)
+{
+    bool good = false;
+    for (size_t i = 0; i < ring->count; i++) /* all of them: no hint which one it was */
+        good = mac_verify(&ring->keys[i], message, mac) || good;
+    return good;
+}

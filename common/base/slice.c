@@ -7,6 +7,16 @@ struct slice slice_from_cstr(const char *text)
     return text ? (struct slice){text, strlen(text)} : (struct slice){0};
 }
 
+bool slice_to_cstr(struct slice s, char *ret, size_t cap)
+{
+    if (s.len >= cap || slice_contains_byte(s, '\0'))
+        return false;
+    if (s.len > 0)
+        memcpy(ret, s.ptr, s.len);
+    ret[s.len] = '\0';
+    return true;
+}
+
 bool slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

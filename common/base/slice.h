@@ -21,6 +21,8 @@ struct slice {
 #define SLICE_ARG(s) (int)(s).len, (s).len > 0 ? (s).ptr : "" /* for "%.*s" */
 
 struct slice slice_from_cstr(const char *text); /* NULL gives the empty slice */
+/* Copies the text with a NUL behind it; false when it does not fit or holds a NUL itself. */
+bool slice_to_cstr(struct slice s, char *ret, size_t cap);
 bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_ignore_case(struct slice a, struct slice b); /* ASCII letters only */
 bool slice_starts_with(struct slice s, struct slice prefix);

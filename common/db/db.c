@@ -83,13 +83,36 @@ static void remember_server(struct db *db)
         db->server[0] = '\0';
 }
 
+static bool is_refusal(unsigned number)
+{
+    return number == 1045 || number == 1698; /* ER_ACCESS_DENIED_ERROR, ..._NO_PASSWORD_ERROR */
+}
+
+/* Connects with the login of the moment, and once more when that is refused and there is another.
+ */
+static bool connect_with_login(struct db *db, unsigned *ret_number, struct err *err)
+{
+    struct db_options *options = &db->options;
+    if (options->login && !options->login(options->login_ctx, false, &options->target, err))
+        return false;
+    *ret_number = db->driver->connect(db->link, &options->target);
+    if (is_refusal(*ret_number) && options->login) {
+        struct err none = {0};
+        if (options->login(options->login_ctx, true, &options->target, &none))
+            *ret_number = db->driver->connect(db->link, &options->target);
+    }
+    return true;
+}
+
 static bool connect_now(struct db *db, struct err *err)
 {
     void *none = NULL;
     int64_t started_ms = now_ms(db);
     if (started_ms < db->retry_at_ms)
         return err_fail(err, &ERR_DATABASE_DOWN, "connect (a moment ago): %s", db->connect_error);
-    unsigned number = db->driver->connect(db->link, &db->options.target);
+    unsigned number = 0;
+    if (!connect_with_login(db, &number, err))
+        return false;
     db->connected = number == 0;
     if (db->connected)
         number = db->driver->query(db->link, connect_statement, &none);
@@ -359,6 +382,12 @@ void db_rollback(struct db *db)
         disconnect(db); /* which rolls back on the server */
     db->in_transaction = false;
     end_pin(db);
+}
+
+void db_renew(struct db *db)
+{
+    db->replace_at_ms = 0;
+    db->retry_at_ms = 0;
 }
 
 struct slice db_server(const struct db *db)

@@ -26,6 +26,11 @@ struct db_options {
     int64_t max_idle_ms; /* and when it was idle for longer than this */
     bool keep; /* neither replaced nor, once lost, made again for a read: it holds a lock (`cbu
                   migrate` only, not by proxy) */
+    /* Says with which user and password to connect, before each attempt; NULL: those of `target`.
+     * `refused`: the server has just refused what it said last; false then ends the attempt. Not
+     * refused, false is a failure with its reason in `err`. */
+    bool (*login)(void *ctx, bool refused, struct db_target *target, struct err *err);
+    void *login_ctx; /* borrowed */
 };
 
 /* What db_open() keeps is copied; `driver` and `world` are borrowed. Does not connect yet. */
@@ -84,6 +89,9 @@ bool db_begin(struct db *db, struct err *err) MUST_USE;
 /* Errors: ERR_WRITE_UNKNOWN when the connection was lost during COMMIT. */
 bool db_commit(struct db *db, struct err *err) MUST_USE;
 void db_rollback(struct db *db); /* fine without a transaction */
+
+/* The connection is replaced before the next statement outside a transaction: its login changed. */
+void db_renew(struct db *db);
 
 /* "MariaDB 10.11.19" or "MySQL 8.0.31" of the last connection; empty before the first. */
 struct slice db_server(const struct db *db);

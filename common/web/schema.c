@@ -1,7 +1,7 @@
 #include "common/web/schema.h"
 
+#include "common/base/json_check.h"
 #include "common/base/utf8.h"
-#include "common/web/json_check.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -51,9 +51,9 @@ bool category_list_handler(struct ctx *ctx, struct err *err)
     struct list_query q = {.limit.value = LIMIT_DEFAULT};
     struct cursor after = {0}, last = {0};
     bool more = false;
-    if (!ctx_query(ctx, &q, err) ||
+    if (!ctx_has_cursor_keys(ctx, err) || !ctx_query(ctx, &q, err) ||
         (q.cursor.ptr &&
-         !cursor_read(&ctx->api->cursor_key, binding, q.cursor, ctx->arena, &after, err)) ||
+         !cursor_read(&ctx->api->cursor_keys, binding, q.cursor, ctx->arena, &after, err)) ||
         /* One row more than shown tells whether there is a next page. */
         !category_list(ctx->db, ctx->arena, after.text, q.limit.value + 1, &rows, err) ||
         !write_items(ctx, &rows, q.limit.value, &last, &more, err) ||

@@ -2,20 +2,24 @@
 
 #include "common/base/json_write.h"
 #include "common/base/number.h"
+#include "fcgi/api/errors.h"
 
 /* Keep it, but ask before each use: by its ETag where there is one. */
 static const struct slice ask_again = SLICE_INIT("no-cache");
 
-bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
-              struct err *err)
+void api_init(const char *shop_currency, struct api *ret)
 {
-    ret->shop_currency = shop_currency;
-    return mac_key_derive(slice_from_cstr(app_jwt_secret), "cbu cursor 1", &ret->cursor_key, err);
+    *ret = (struct api){.shop_currency = shop_currency};
+}
+
+bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count, struct err *err)
+{
+    return mac_ring_derive(secrets, count, "cbu cursor 1", &api->cursor_keys, err);
 }
 
 void api_done(struct api *api)
 {
-    mac_key_wipe(&api->cursor_key);
+    mac_ring_wipe(&api->cursor_keys);
 }
 
 bool ctx_query(struct ctx *ctx, void *ret, struct err *err)
@@ -60,6 +64,12 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
     return reply_json(ctx, 200, err);
 }
 
+bool ctx_has_cursor_keys(const struct ctx *ctx, struct err *err)
+{
+    return ctx->api->cursor_keys.count > 0 ||
+           err_fail(err, &ERR_NOT_READY, "no application secret for cursors yet");
+}
+
 bool reply_next_cursor(struct ctx *ctx, struct slice binding, const struct cursor *last,
                        struct err *err)
 {
@@ -69,7 +79,7 @@ bool reply_next_cursor(struct ctx *ctx, struct slice binding, const struct curso
         buf_add(body, SLICE("null"));
         return true;
     }
-    struct slice text = cursor_write(&ctx->api->cursor_key, binding, last, ctx->arena);
+    struct slice text = cursor_write(&ctx->api->cursor_keys, binding, last, ctx->arena);
     json_add_string(body, text);
     return text.ptr || err_fail(err, &ERR_INTERNAL, "cursor could not be written");
 }

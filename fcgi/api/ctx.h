@@ -16,12 +16,15 @@
 /* What is made once per worker. */
 struct api {
     const char *shop_currency;
-    struct mac_key cursor_key;
+    struct mac_ring cursor_keys;
 };
 
-/* Derives the keys from the application secret. Wipe with api_done(). */
-bool api_init(const char *app_jwt_secret, const char *shop_currency, struct api *ret,
-              struct err *err) MUST_USE;
+/* Without keys at first. Wipe with api_done(). */
+void api_init(const char *shop_currency, struct api *ret);
+/* Derives the keys from the application's secrets: the first is the current one, those behind it
+ * are still accepted. On failure the keys stay as they were. Errors: ERR_INTERNAL. */
+bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count,
+                     struct err *err) MUST_USE;
 void api_done(struct api *api);
 
 struct ctx {
@@ -50,6 +53,9 @@ bool reply_body(struct ctx *ctx, int status, const char *content_type, struct er
 /* The same for JSON. */
 bool reply_json(struct ctx *ctx, int status, struct err *err) MUST_USE;
 
+/* Asked before a list is made: without a key its next page could not be named. Errors:
+ * ERR_NOT_READY. */
+bool ctx_has_cursor_keys(const struct ctx *ctx, struct err *err) MUST_USE;
 /* A cursor's longest text: 800 bytes of a name, 33 before it, in base64url, rounded up. */
 #define CURSOR_TEXT_MAX 1200
 /* Appends the member `next_cursor` to the body; `last` NULL: there is no next page. */

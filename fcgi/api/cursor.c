@@ -35,7 +35,7 @@ static struct slice message(struct slice payload, struct slice binding, struct a
     return out.full ? (struct slice){0} : buf_slice(&out);
 }
 
-struct slice cursor_write(const struct mac_key *key, struct slice binding,
+struct slice cursor_write(const struct mac_ring *ring, struct slice binding,
                           const struct cursor *cursor, struct arena *arena)
 {
     unsigned char mac[MAC_BYTES];
@@ -48,14 +48,14 @@ struct slice cursor_write(const struct mac_key *key, struct slice binding,
     struct buf text = arena_buf(arena, raw.len * 4 / 3 + 4);
     struct slice signed_part =
         message(slice_after(buf_slice(&raw), CURSOR_MAC_BYTES), binding, arena);
-    if (raw.full || text.full || !signed_part.ptr || !mac_sign(key, signed_part, mac))
+    if (raw.full || text.full || !signed_part.ptr || !mac_ring_sign(ring, signed_part, mac))
         return (struct slice){0};
     memcpy(raw.ptr, mac, CURSOR_MAC_BYTES);
     base64url_add(&text, buf_slice(&raw));
     return buf_slice(&text);
 }
 
-bool cursor_read(const struct mac_key *key, struct slice binding, struct slice text,
+bool cursor_read(const struct mac_ring *ring, struct slice binding, struct slice text,
                  struct arena *arena, struct cursor *ret, struct err *err)
 {
     struct buf raw = arena_buf(arena, text.len);
@@ -64,7 +64,8 @@ bool cursor_read(const struct mac_key *key, struct slice binding, struct slice t
     struct slice mac = {raw.ptr, CURSOR_MAC_BYTES};
     struct slice payload = slice_after(buf_slice(&raw), CURSOR_MAC_BYTES);
     struct slice signed_part = message(payload, binding, arena);
-    if (!signed_part.ptr || !mac_verify(key, signed_part, mac) || payload.ptr[0] != CURSOR_VERSION)
+    if (!signed_part.ptr || !mac_ring_verify(ring, signed_part, mac) ||
+        payload.ptr[0] != CURSOR_VERSION)
         return err_fail(err, &ERR_CURSOR_INVALID, "cursor is forged or of another query");
     *ret = (struct cursor){.id = read_u64(payload.ptr + 1),
                            .number = read_u64(payload.ptr + 1 + 8),

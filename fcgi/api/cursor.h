@@ -17,10 +17,10 @@ struct cursor {
 
 /* `binding` spells the query: whatever must be equal for the cursor to be valid. The result lives
  * in the arena; ptr NULL when that is full. */
-struct slice cursor_write(const struct mac_key *key, struct slice binding,
+struct slice cursor_write(const struct mac_ring *ring, struct slice binding,
                           const struct cursor *cursor, struct arena *arena) MUST_USE;
 /* Errors: ERR_CURSOR_INVALID. */
-bool cursor_read(const struct mac_key *key, struct slice binding, struct slice text,
+bool cursor_read(const struct mac_ring *ring, struct slice binding, struct slice text,
                  struct arena *arena, struct cursor *ret, struct err *err) MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/base/err.h"
 
 #define API_ERR_KINDS(X)                                                                           \
+    X(ERR_NOT_READY, 503, "not_ready", "The service is starting; try again in a moment.")          \
     X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")
 
 API_ERR_KINDS(ERR_DECLARE)

@@ -104,6 +104,8 @@ bool product_list_handler(struct ctx *ctx, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
     struct list_query q = {.limit.value = LIMIT_DEFAULT};
+    if (!ctx_has_cursor_keys(ctx, err))
+        return false;
     bool good = ctx_query(ctx, &q, err);
     const struct product_filter filter = {q.category, q.brand, q.price_min, q.price_max,
                                           q.in_stock};
@@ -114,7 +116,7 @@ bool product_list_handler(struct ctx *ctx, struct err *err)
     struct cursor after = {0}, last = {0};
     bool more = false;
     if ((q.cursor.ptr &&
-         !cursor_read(&ctx->api->cursor_key, binding, q.cursor, ctx->arena, &after, err)) ||
+         !cursor_read(&ctx->api->cursor_keys, binding, q.cursor, ctx->arena, &after, err)) ||
         /* One row more than shown tells whether there is a next page. */
         !product_list(ctx->db, ctx->arena, &filter, sort, q.cursor.ptr ? &after : NULL,
                       q.limit.value + 1, &rows, err) ||

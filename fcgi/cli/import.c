@@ -8,6 +8,7 @@
 #include "fcgi/api/products_store.h"
 #include "fcgi/cli/progress.h"
 #include "fcgi/cli/text_index.h"
+#include "fcgi/pool/custody.h"
 #include "fcgi/settings.h"
 
 #include <errno.h>
@@ -225,8 +226,11 @@ static bool open_import(struct import *in, struct err *err)
         in->progress = progress_start(0);
     if (!arena_init(&in->line_memory, LINE_MEMORY, err) ||
         !arena_init(&in->batch_memory, BATCH_MEMORY, err) ||
-        !settings_database(in->conf, in->conf->database_url, &options, err))
+        !settings_database(in->conf, in->conf->database_url, &options, err) ||
+        !custody_complete(in->conf, in->conf->database_secret_arn, &world, &options.target, err)) {
+        db_target_wipe(&options.target);
         return false;
+    }
     in->db = db_open(&db_driver_mysql, &options, &world, err);
     db_target_wipe(&options.target);
     return in->db != NULL;

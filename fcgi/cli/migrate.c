@@ -2,6 +2,7 @@
 
 #include "common/db/migrate.h"
 #include "common/db/mysql.h"
+#include "fcgi/pool/custody.h"
 #include "fcgi/settings.h"
 
 #include <stdio.h>
@@ -23,17 +24,24 @@ static int exit_status(const struct err *err)
         return EX_DATAERR;
     if (err->kind == &ERR_SETTINGS_INVALID)
         return EX_CONFIG;
-    return err->kind == &ERR_DATABASE_DOWN ? EX_UNAVAILABLE : EX_SOFTWARE;
+    /* The database, or AWS for its password. */
+    return err->kind->status == 503 ? EX_UNAVAILABLE : EX_SOFTWARE;
 }
 
 static bool migrate(const struct conf *conf, struct err *err)
 {
     const struct world world = world_system();
     struct db_options options = {0};
+    bool own = conf->migrate_database_url[0] || conf->migrate_database_secret_arn[0];
     const char *url =
         conf->migrate_database_url[0] ? conf->migrate_database_url : conf->database_url;
+    const char *arn = own ? conf->migrate_database_secret_arn : conf->database_secret_arn;
     if (!settings_database(conf, url, &options, err))
         return false;
+    if (!custody_complete(conf, arn, &world, &options.target, err)) {
+        db_target_wipe(&options.target);
+        return false;
+    }
     options.target.io_timeout_s = MIGRATE_IO_TIMEOUT_S;
     options.keep = true;
     struct db *db = db_open(&db_driver_mysql, &options, &world, err);

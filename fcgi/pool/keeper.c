@@ -2,11 +2,11 @@
 
 #include "common/db/mysql.h"
 #include "common/run/log.h"
+#include "fcgi/pool/custody.h"
 
-#include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEEPER_MEMORY KIB(256)
@@ -54,17 +54,103 @@ static void log_change(const struct snapshot *seen, enum database_state before)
               KV_STR("cause", seen->error));
 }
 
-static struct db *open_database(const struct conf *conf, const struct world *world, struct err *err)
+/* ---- the process ---- */
+
+struct keeper {
+    const struct conf *conf;
+    struct vault *vault;
+    struct arena arena;
+    struct db *db;
+    struct http_client *http; /* NULL: nothing needs AWS */
+    struct custody custody;
+    enum database_state database;
+};
+
+/* The keeper's own connection uses what is published; it never waits for anything better. */
+static bool login(void *ctx, bool refused, struct db_target *target, struct err *err)
 {
-    struct db_options options = {0};
-    if (!settings_database(conf, conf->database_url, &options, err))
-        return NULL;
-    struct db *db = db_open(&db_driver_mysql, &options, world, err);
-    db_target_wipe(&options.target);
-    return db;
+    const struct keeper *k = ctx;
+    const struct vault_set *set = &k->custody.set;
+    if (refused)
+        return false;
+    if (!set->login_known)
+        return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
+    memcpy(target->user, set->database_user, sizeof target->user);
+    memcpy(target->password, set->database_password, sizeof target->password);
+    return true;
 }
 
-/* Only ever delivered while sleeping, so a look is never cut off. */
+static bool open_database(struct keeper *k, const struct world *world, struct err *err)
+{
+    struct db_options options = {0};
+    if (!settings_database(k->conf, k->conf->database_url, &options, err))
+        return false;
+    options.login = login;
+    options.login_ctx = k;
+    k->db = db_open(&db_driver_mysql, &options, world, err);
+    db_target_wipe(&options.target);
+    return k->db != NULL;
+}
+
+static bool open_custody(struct keeper *k, const struct world *world, struct err *err)
+{
+    CLEANUP(vault_set_wipe) struct vault_set start;
+    struct http_outside outside = {0};
+    vault_read(k->vault, &start);
+    if (custody_needs_aws(k->conf)) { /* else libcurl is not even started */
+        const char *ca = k->conf->aws_ca_bundle;
+        k->http = http_client_open(*ca ? ca : NULL, err);
+        if (!k->http)
+            return false;
+        outside = http_client_outside(k->http);
+    }
+    return custody_init(k->conf, world, outside, &start, &k->custody, err);
+}
+
+static void look_at_secrets(struct keeper *k)
+{
+    if (!custody_look(&k->custody))
+        return;
+    vault_publish(k->vault, &k->custody.set);
+    db_renew(k->db);
+}
+
+/* By the monotonic clock, as all that is published; 0: never. */
+static int64_t credentials_end_ms(const struct credentials *c, const struct world *world)
+{
+    if (c->expires_s == 0)
+        return 0;
+    return world_monotonic_ms(world) + c->expires_s * MS_PER_S - world_now_ms(world);
+}
+
+static void look_at_database(struct keeper *k, const struct world *world, struct scoreboard *board)
+{
+    struct snapshot seen = keeper_look(k->db, world, &k->arena);
+    struct buf missing = BUF(seen.missing);
+    custody_list_missing(&k->custody, &missing);
+    if (!buf_cstr(&missing))
+        copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
+    seen.credentials_end_ms = credentials_end_ms(&k->custody.set.credentials, world);
+    scoreboard_publish(board, &seen);
+    log_change(&seen, k->database);
+    k->database = seen.database;
+}
+
+static int64_t wait_ms(const struct keeper *k)
+{
+    int64_t due_ms = custody_wait_ms(&k->custody);
+    return due_ms < k->conf->keeper_interval_ms ? due_ms : k->conf->keeper_interval_ms;
+}
+
+static void close_keeper(struct keeper *k)
+{
+    db_close(k->db);
+    custody_done(&k->custody);
+    http_client_close(k->http);
+    arena_done(&k->arena);
+}
+
+/* Only ever delivered while waiting, so a look is never cut off. */
 static volatile sig_atomic_t end_asked;
 
 static void on_sigterm(int signal_number)
@@ -73,21 +159,15 @@ static void on_sigterm(int signal_number)
     end_asked = 1;
 }
 
-static void sleep_ms(int64_t wait_ms, const sigset_t *mask)
+int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board,
+               struct vault *vault)
 {
-    const struct timespec wait = {wait_ms / MS_PER_S, wait_ms % MS_PER_S * 1000000};
-    (void)ppoll(NULL, 0, &wait, mask); /* a signal ends it early */
-}
-
-int keeper_run(const struct conf *conf, const struct world *world, struct scoreboard *board)
-{
-    struct arena arena;
+    struct keeper k = {.conf = conf, .vault = vault};
     struct err err = {0};
-    struct db *db = open_database(conf, world, &err);
-    enum database_state before = DATABASE_UNKNOWN;
     const struct sigaction on_term = {.sa_handler = on_sigterm};
     sigset_t wait_mask;
-    if (!db || !arena_init(&arena, KEEPER_MEMORY, &err)) {
+    if (!arena_init(&k.arena, KEEPER_MEMORY, &err) || !open_custody(&k, world, &err) ||
+        !open_database(&k, world, &err)) {
         log_error("keeper.failed", KV_STR("cause", err.cause));
         return EX_SOFTWARE;
     }
@@ -96,13 +176,11 @@ int keeper_run(const struct conf *conf, const struct world *world, struct scoreb
     sigdelset(&wait_mask, SIGTERM);
     log_info("keeper.started", KV_I64("pid", getpid()));
     while (!end_asked) {
-        struct snapshot seen = keeper_look(db, world, &arena);
-        scoreboard_publish(board, &seen);
-        log_change(&seen, before);
-        before = seen.database;
-        sleep_ms(conf->keeper_interval_ms, &wait_mask);
+        look_at_secrets(&k);
+        look_at_database(&k, world, board);
+        if (vault_wait(vault, wait_ms(&k), &wait_mask))
+            custody_hurry_login(&k.custody);
     }
-    db_close(db);
-    arena_done(&arena);
+    close_keeper(&k);
     return EX_OK;
 }

@@ -1,6 +1,7 @@
 #include "fcgi/pool/master.h"
 
 #include "common/run/log.h"
+#include "fcgi/pool/custody.h"
 #include "fcgi/pool/keeper.h"
 #include "fcgi/pool/listener.h"
 #include "fcgi/pool/pool.h"
@@ -26,6 +27,7 @@ struct master {
     const struct world *world;
     struct pool pool;
     struct scoreboard *board;
+    struct vault *vault;
     struct listener listener;
     struct status_server *status;
     int signal_fd;
@@ -64,18 +66,33 @@ static bool open_signals(struct master *m, struct err *err)
     return m->signal_fd >= 0 || err_fail(err, &ERR_INTERNAL, "signalfd: %s", strerror(errno));
 }
 
-/* A look that takes as long as a database can make it, and two that were missed. */
+/* A look that takes as long as a database can make it, and two that were missed. Where secrets are
+ * looked after, a look for one may come between, and a try of a new login. */
 static int64_t stale_ms(const struct conf *conf)
 {
-    return 3 * conf->keeper_interval_ms +
-           (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
+    int64_t database_ms =
+        (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
+    return 3 * conf->keeper_interval_ms + database_ms +
+           (custody_needs_aws(conf) ? CUSTODY_LOOK_MAX_MS + database_ms : 0);
+}
+
+/* The plain values are there before the first worker. */
+static struct vault *open_vault(const struct conf *conf, struct err *err)
+{
+    CLEANUP(vault_set_wipe) struct vault_set set;
+    struct vault *vault = vault_open(err);
+    custody_plain(conf, &set);
+    if (vault)
+        vault_publish(vault, &set);
+    return vault;
 }
 
 static bool open_master(struct master *m, struct err *err)
 {
     pool_init(&m->pool, (size_t)m->conf->workers, m->conf->stop_timeout_s * MS_PER_S);
     m->board = scoreboard_open(err);
-    if (!m->board || !open_signals(m, err) ||
+    m->vault = m->board ? open_vault(m->conf, err) : NULL;
+    if (!m->vault || !open_signals(m, err) ||
         !listener_open(m->conf->fcgi_socket, (int)m->conf->fcgi_backlog, &m->listener, err))
         return false;
     const struct status_source source = {&m->pool, m->board, m->pid, now_ms(m), stale_ms(m->conf)};
@@ -106,9 +123,9 @@ static int run_child(struct master *m, size_t slot)
     status_server_forget(m->status);
     if (slot == POOL_KEEPER) {
         close(m->listener.fd);
-        return keeper_run(m->conf, m->world, m->board);
+        return keeper_run(m->conf, m->world, m->board, m->vault);
     }
-    return worker_run(m->conf, m->world, m->listener.fd, &m->board->workers[slot]);
+    return worker_run(m->conf, m->world, m->listener.fd, &m->board->workers[slot], m->vault);
 }
 
 /* Children leave by _exit(), past the place where LeakSanitizer looks; so it is asked here. */

@@ -31,6 +31,8 @@ struct snapshot {
     enum database_state database;
     int64_t schema_version, latency_ms;
     char server[64], error[200];
+    char missing[128];          /* secrets that are not there yet, as words; "" when all are */
+    int64_t credentials_end_ms; /* monotonic; 0: never, or there are none */
 };
 
 struct scoreboard {

@@ -115,6 +115,20 @@ static void write_database(struct buf *out, const struct snapshot *seen, int64_t
     buf_add_char(out, '}');
 }
 
+/* Never a value: what is missing, and for how long the AWS credentials are good. */
+static void write_secrets(struct buf *out, const struct snapshot *seen, int64_t now_ms)
+{
+    json_add_name(out, "secrets");
+    buf_add_char(out, '{');
+    json_add_member(out, "missing", slice_from_cstr(seen->missing));
+    json_add_name(out, "credentials_left_s");
+    if (seen->credentials_end_ms != 0)
+        buf_add_i64(out, (seen->credentials_end_ms - now_ms) / MS_PER_S);
+    else
+        buf_add(out, SLICE("null"));
+    buf_add_char(out, '}');
+}
+
 static void write_status(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
     struct snapshot seen = fresh_snapshot(s, now_ms);
@@ -131,6 +145,7 @@ static void write_status(const struct status_source *s, int64_t now_ms, struct r
     json_add_member_i64(out, "pid", atomic_load(&s->board->keeper_pid));
     buf_add_char(out, '}');
     write_database(out, &seen, now_ms);
+    write_secrets(out, &seen, now_ms);
     buf_add_char(out, '}');
 }
 
@@ -149,13 +164,15 @@ static void write_ready(const struct status_source *s, int64_t now_ms, struct re
     struct tally workers = count_workers(s);
     struct buf *out = &reply->body;
     bool database = seen.database == DATABASE_UP, pool = workers.idle + workers.busy > 0;
-    bool ready = database && pool && !s->pool->stopping;
+    bool secrets = !seen.missing[0];
+    bool ready = database && secrets && pool && !s->pool->stopping;
     reply->status = ready ? 200 : 503;
     buf_add_char(out, '{');
     json_add_member(out, "status", ready ? SLICE("ready") : SLICE("unready"));
     json_add_name(out, "checks");
     buf_add_char(out, '{');
     write_check(out, "database", database, database_state_name(seen.database));
+    write_check(out, "secrets", secrets, secrets ? "known" : seen.missing);
     write_check(out, "workers", pool, pool ? "answering" : "none is running");
     write_check(out, "pool", !s->pool->stopping, s->pool->stopping ? "stopping" : "serving");
     buf_add(out, SLICE("}}"));

@@ -33,10 +33,19 @@
  * this is the longest it then waits for an idle one. */
 #define LOOK_AGAIN_MS  1000
 
+/* A worker whose login is refused waits so long for another, and asks for one so often. */
+#define LOGIN_WAIT_MS      3000
+#define LOGIN_POLL_MS      10
+#define LOGIN_ASK_AGAIN_MS 10000
+
 struct worker {
     const struct conf *conf;
     const struct world *world;
     struct worker_slot *slot;
+    struct vault *vault;
+    uint64_t secrets_version; /* of what is in use; see take_secrets() */
+    uint64_t login_version;   /* of the login that was used last */
+    int64_t ask_login_at_ms;  /* monotonic: asked in vain, not again before */
     int listen_fd, epoll_fd;
     sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
     struct db *db;
@@ -82,6 +91,62 @@ static bool open_epoll(struct worker *w, struct err *err)
     return true;
 }
 
+/* Waits, within reason, until the keeper has published something else than what was refused. The
+ * request has no better use for the time: without the database it would fail. */
+static bool wait_for_other_login(struct worker *w)
+{
+    int64_t begun_ms = world_monotonic_ms(w->world);
+    if (vault_version(w->vault) == w->login_version) {
+        if (begun_ms < w->ask_login_at_ms)
+            return false;
+        vault_ask_login(w->vault);
+    }
+    while (vault_version(w->vault) == w->login_version) {
+        int64_t now_ms = world_monotonic_ms(w->world);
+        if (now_ms - begun_ms > LOGIN_WAIT_MS) {
+            /* There is none: the next requests shall not wait in vain as well. */
+            w->ask_login_at_ms = now_ms + LOGIN_ASK_AGAIN_MS;
+            return false;
+        }
+        usleep(LOGIN_POLL_MS * 1000);
+    }
+    return true;
+}
+
+/* See db_options.login. */
+static bool login(void *ctx, bool refused, struct db_target *target, struct err *err)
+{
+    CLEANUP(vault_set_wipe) struct vault_set set;
+    struct worker *w = ctx;
+    if (refused && !wait_for_other_login(w))
+        return false;
+    vault_read(w->vault, &set);
+    w->login_version = set.version;
+    if (!set.login_known)
+        return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
+    memcpy(target->user, set.database_user, sizeof target->user);
+    memcpy(target->password, set.database_password, sizeof target->password);
+    return true;
+}
+
+/* Between two requests: takes over what the keeper has published since. A login that changed makes
+ * a new connection; the old one would go on working until it is next made anew. */
+static void take_secrets(struct worker *w)
+{
+    CLEANUP(vault_set_wipe) struct vault_set set;
+    struct slice secrets[MAC_RING_MAX];
+    struct err err = {0};
+    if (vault_version(w->vault) == w->secrets_version)
+        return;
+    vault_read(w->vault, &set);
+    for (size_t i = 0; i < set.app_secret_count; i++)
+        secrets[i] = slice_from_cstr(set.app_secrets[i]);
+    if (!api_set_secrets(&w->api, secrets, set.app_secret_count, &err))
+        log_warn("secret.failed", KV_STR("cause", err.cause));
+    db_renew(w->db);
+    w->secrets_version = set.version;
+}
+
 static bool open_worker(struct worker *w, struct err *err)
 {
     struct db_options options = {0};
@@ -90,9 +155,11 @@ static bool open_worker(struct worker *w, struct err *err)
     set_signals(w);
     if (!arena_init(&w->arena, REQUEST_MEMORY, err) ||
         !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_epoll(w, err) ||
-        !api_init(w->conf->app_jwt_secret, w->conf->shop_currency, &w->api, err) ||
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
+    api_init(w->conf->shop_currency, &w->api);
+    options.login = login;
+    options.login_ctx = w;
     w->reply.headers = BUF(w->headers);
     w->reply.body = arena_buf(&w->answer_memory, ANSWER_MAX);
     w->db = db_open(&db_driver_mysql, &options, w->world, err);
@@ -229,6 +296,7 @@ static void count_request(const struct worker *w)
 static void serve_request(struct worker *w, FCGX_Request *fcgi)
 {
     struct request req;
+    take_secrets(w);
     if (read_request(w, fcgi, &req)) {
         log_set_request(req.request_id, req.trace_id);
         dispatch(&w->api, w->db, &w->arena, &req, param(fcgi, "REQUEST_URI"), &w->reply);
@@ -265,10 +333,14 @@ static void serve_connection(struct worker *w, int fd)
 }
 
 int worker_run(const struct conf *conf, const struct world *world, int listen_fd,
-               struct worker_slot *slot)
+               struct worker_slot *slot, struct vault *vault)
 {
-    struct worker w = {
-        .conf = conf, .world = world, .slot = slot, .listen_fd = listen_fd, .epoll_fd = -1};
+    struct worker w = {.conf = conf,
+                       .world = world,
+                       .slot = slot,
+                       .vault = vault,
+                       .listen_fd = listen_fd,
+                       .epoll_fd = -1};
     struct err err = {0};
     int fd;
     if (!open_worker(&w, &err)) {

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from .aws import MIGRATE, Aws
 from .database import ADMIN_USER, ROOT, SERVING_USER, Database
 from .folder import Folder
 from .process import Process, StackError, start, tail
@@ -28,8 +29,9 @@ def stop_timeout_s() -> int:
 class App:
     """`cbu serve` of one data folder, and the commands that prepare its database."""
 
-    def __init__(self, folder: Folder, database: Database) -> None:
+    def __init__(self, folder: Folder, database: Database, aws: Aws) -> None:
         self.folder = folder
+        self.aws = aws
         self.database = database
         # Another build of the program, an instrumented one for instance.
         self.program = Path(os.environ.get("CBU") or ROOT / "build/cbu").absolute()
@@ -38,10 +40,18 @@ class App:
         """The settings that make this service this stack's. Every other setting is passed through
         from the caller's environment; these are not, or the output of `local/stack env` would
         tie a second stack to the first."""
-        return {
+        own = {
             "DATABASE_URL": self.database.url(SERVING_USER),
-            "DATABASE_CA_FILE": str(self.database.ca_file),
             "APP_JWT_SECRET": self.folder.secret("app-jwt"),
+        }
+        if self.aws.is_wanted:  # what is secret comes from the stand-in, as in production
+            own = {
+                "DATABASE_URL": self.database.url_without_password(SERVING_USER),
+                **self.aws.settings(),
+            }
+        return {
+            **own,
+            "DATABASE_CA_FILE": str(self.database.ca_file),
             "FCGI_SOCKET": str(self.folder.socket("fcgi")),
             "STATUS_SOCKET": str(self.folder.socket("status")),
         }
@@ -53,6 +63,11 @@ class App:
     def migrate(self) -> None:
         # The administrator's address is for this one command, as in production.
         env = {"MIGRATE_DATABASE_URL": self.database.url(ADMIN_USER)}
+        if self.aws.is_wanted:
+            env = {
+                "MIGRATE_DATABASE_URL": self.database.url_without_password(ADMIN_USER),
+                "MIGRATE_DATABASE_SECRET_ARN": MIGRATE,
+            }
         log = self.folder.log("migrate")
         with log.open("wb") as output:
             done = self._command("migrate", env=env, stdout=output, stderr=subprocess.STDOUT)
@@ -91,8 +106,11 @@ class App:
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         env = {**os.environ, **self.settings(), **more}
-        if "MIGRATE_DATABASE_URL" not in more:
-            env.pop("MIGRATE_DATABASE_URL", None)
+        for name in ("MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_SECRET_ARN"):
+            if name not in more:
+                env.pop(name, None)
+        if self.aws.is_wanted:
+            env.pop("APP_JWT_SECRET", None)
         return env
 
     def _command(

@@ -16,7 +16,8 @@ from .follow import Parent, StopAsked, follow, stop_on_signals
 from .process import StackError
 from .stack import DEFAULT_PORT, Stack, default_data, say
 
-LOG_NAMES = ("app", "nginx", "nginx-error", "database", "migrate")
+LOG_NAMES = ("app", "nginx", "nginx-error", "database", "aws", "migrate")
+ROTATIONS = ("database", "app-key", "credentials")
 EXIT_NOT_UP = 3
 
 
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--workers", type=_workers, metavar="N", help="default: the service's own")
     up.add_argument("--empty", action="store_true", help="do not load the demo catalogue")
     up.add_argument(
+        "--aws",
+        action="store_true",
+        help="secrets and AWS credentials come from a stand-in for AWS, not from plain settings",
+    )
+    up.add_argument(
         "--follow", action="store_true", help="stay until Ctrl-C and stop the stack then"
     )
     command("down", _down, "stops a stack", "Data is kept.")
@@ -78,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         ("stop", _stop, "stops one part of a stack"),
     ):
         command(name, run, text).add_argument("part", choices=PARTS)
+    rotate = command("rotate", _rotate, "replaces a secret of a stack that has --aws")
+    rotate.add_argument("what", choices=ROTATIONS)
     return parser
 
 
@@ -102,7 +110,9 @@ def _up(options: argparse.Namespace) -> None:
     parent = Parent()
     data = _data(options)
     kind = options.db or Folder.kind_of(data) or "mariadb"
-    stack = Stack.up(data, kind, options.port, options.workers, empty=options.empty)
+    stack = Stack.up(
+        data, kind, options.port, options.workers, empty=options.empty, aws=options.aws
+    )
     url = stack.nginx.url
     say(f"up: {url}  (data {stack.folder.path})")
     if options.follow:
@@ -146,6 +156,10 @@ def _logs(options: argparse.Namespace) -> NoReturn:
         raise StackError(f"there is no such log in {folder.path} yet")
     sys.stdout.flush()
     os.execvp("tail", ["tail", "-n", str(options.lines), *(["-F"] * options.follow), *files])
+
+
+def _rotate(options: argparse.Namespace) -> None:
+    Stack.open(_data(options)).rotate(options.what)
 
 
 def _start(options: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from .certificates import make_certificates
 from .folder import Folder, write_private
-from .process import POLL_S, Process, StackError, run_to_end, start, tail
+from .process import POLL_S, Process, StackError, free_port, run_to_end, start, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = "cbu"
@@ -122,6 +122,12 @@ class Database:
         socket_path = quote(str(self.socket), safe="")
         return f"mysql://{user}:{self._password(user)}@localhost/{SCHEMA}?socket={socket_path}"
 
+    def url_without_password(self, user: str) -> str:
+        return self.url(user).replace(f":{self._password(user)}@", "@")
+
+    def login(self, user: str) -> tuple[str, str]:
+        return user, self._password(user)
+
     def tcp_url(self, user: str) -> str:
         port = self.folder.state["database_port"]
         return f"mysql://{user}:{self._password(user)}@127.0.0.1:{port}/{SCHEMA}"
@@ -137,7 +143,7 @@ class Database:
         self._initialise(server)
         # The port was free when it was chosen; another stack may have taken it since then.
         for attempt in range(5):
-            self.folder.save(database_port=_free_port(self.folder.state.get("database_port")))
+            self.folder.save(database_port=free_port(self.folder.state.get("database_port")))
             process = self._start(server)
             if self._wait_until_ready(process):
                 return process
@@ -149,6 +155,29 @@ class Database:
 
     def stop(self, process: Process) -> bool:
         return process.stop(signal.SIGTERM, self.STOP_S)
+
+    def change_password(self, user: str) -> str:
+        """Gives the user a new random password on the running server, and returns it. Connections
+        that are open stay."""
+        password = self.folder.renew_secret(f"database-{user}")
+        statements = "".join(
+            f"ALTER USER '{user}'@'{host}' IDENTIFIED BY '{password}';"
+            for host in ("localhost", "127.0.0.1")
+        )
+        client = shutil.which("mariadb") or shutil.which("mysql")
+        if client is None:
+            raise StackError("there is no mariadb client; local/setup run installs one")
+        done = subprocess.run(
+            [client, "--no-defaults", f"--socket={self.socket}", f"--user={ADMIN_USER}"],
+            input=statements,
+            env={**os.environ, "MYSQL_PWD": self._password(ADMIN_USER)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode != 0:
+            raise StackError(f"the password could not be changed: {done.stderr.strip()}")
+        return password
 
     def _initialise(self, server: Path) -> None:
         if self.folder.database.exists():
@@ -259,15 +288,3 @@ def _greets(path: Path) -> bool:
         greeting = connection.recv(5)
         return len(greeting) == 5 and greeting[4] == 10
     return False
-
-
-def _free_port(wanted: int | None) -> int:
-    """`wanted` where it is free, else any free port."""
-    for port in (wanted, 0):
-        if port is None:
-            continue
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise StackError("there is no free TCP port on 127.0.0.1")

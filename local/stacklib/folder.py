@@ -18,7 +18,8 @@ from .process import Process, StackError
 
 # sun_path holds 108 bytes with its NUL.
 SOCKET_PATH_LIMIT = 107
-PARTS = ("database", "app", "nginx")
+# The second runs only in a stack that was started with --aws.
+PARTS = ("database", "aws", "app", "nginx")
 
 
 class Folder:
@@ -130,6 +131,12 @@ class Folder:
         if not file.exists():
             write_private(file, secrets.token_hex(32))
         return file.read_text()
+
+    def renew_secret(self, name: str) -> str:
+        """A new value for it, for this and all later calls of secret()."""
+        self.secret(name)
+        write_private(self.path / "secrets" / name, secrets.token_hex(32))
+        return self.secret(name)
 
     # ---- processes ----
     @property

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from .folder import PARTS
 from .process import STOP_SIGNALS, StackError, tail
 from .stack import LOGS, Stack, ignore_stop_signals, say
 
@@ -80,12 +79,12 @@ def follow(stack: Stack, parent: Parent) -> None:
 def _was_stopped(stack: Stack) -> bool:
     """Whether somebody stopped the stack; raises when a part has ended by itself."""
     folder = stack.folder
-    if len(folder.processes()) == len(PARTS):
+    if len(folder.processes()) == len(stack.parts):
         return False
     # A command that is stopping or starting a part right now holds the lock, and takes the pid file
     # of a part away with it.
     with folder.locked(300):
-        for part in PARTS:
+        for part in stack.parts:
             if folder.pid_file(part).exists() and folder.process(part) is None:
                 raise StackError(f"{part} has ended; {tail(folder.log(LOGS[part]))}")
         return not folder.processes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,3 +170,15 @@ def run_to_end(argv: Sequence[str | Path], *, log: Path, cwd: Path, limit_s: flo
             if child.returncode is None:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+
+
+def free_port(wanted: int | None) -> int:
+    """`wanted` where it is free, else any free port."""
+    for port in (wanted, 0):
+        if port is None:
+            continue
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise StackError("there is no free TCP port on 127.0.0.1")

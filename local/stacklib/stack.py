@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .app import App
+from .aws import DATABASE, MIGRATE, Aws
 from .database import ADMIN_USER, KINDS, SERVING_USER, Database
 from .folder import PARTS, Folder
 from .nginx import Nginx
@@ -19,7 +20,7 @@ DEFAULT_PORT = 8000
 # How long `up` waits for the service to be ready; valgrind needs most of it.
 READY_S = 180
 # Which log tells why a part ended.
-LOGS = {"database": "database", "app": "app", "nginx": "nginx-error"}
+LOGS = {"database": "database", "aws": "aws", "app": "app", "nginx": "nginx-error"}
 
 
 def say(text: str) -> None:
@@ -32,17 +33,23 @@ class Stack:
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self.database = Database(folder)
-        self.app = App(folder, self.database)
+        self.aws = Aws(folder)
+        self.app = App(folder, self.database, self.aws)
         self.nginx = Nginx(folder)
 
     @classmethod
     def open(cls, data: Path) -> Stack:
         return cls(Folder.existing(data))
 
+    @property
+    def parts(self) -> list[str]:
+        """Those that this stack has while it is up."""
+        return [part for part in PARTS if part != "aws" or self.aws.is_wanted]
+
     # ---- up ----
     @classmethod
     def up(
-        cls, data: Path, kind: str, port: int | None, workers: int | None, *, empty: bool
+        cls, data: Path, kind: str, port: int | None, workers: int | None, *, empty: bool, aws: bool
     ) -> Stack:
         """Starts a stack that is down and returns when it answers; whatever was started is stopped
         again when something fails."""
@@ -51,7 +58,7 @@ class Stack:
         with stack.folder.locked(0):
             stack._refuse_live()
             stack.app.check_program()
-            stack.folder.save(port=_port(port), workers=workers)
+            stack.folder.save(port=_port(port), workers=workers, aws=aws)
             stack.nginx.check_port()
             try:
                 stack._start(workers, empty=empty)
@@ -75,6 +82,9 @@ class Stack:
         first = not self.folder.database.exists()
         say(f"{kind.title}: {'making its data, ' if first else ''}starting")
         self.database.start()
+        if self.aws.is_wanted:
+            say("AWS stand-in: credentials and secrets")
+            self._start_aws()
         say("migrations")
         self.app.migrate()
         if not empty and not self.folder.state.get("demo_loaded"):
@@ -83,6 +93,12 @@ class Stack:
         say("service and nginx")
         self._start_app(workers)
         self._start_nginx()
+
+    def _start_aws(self) -> None:
+        logins = {DATABASE: self.database.login(SERVING_USER)}
+        logins[MIGRATE] = self.database.login(ADMIN_USER)
+        self.aws.prepare(logins)
+        self._wait("aws", self.aws.start(), self.aws.is_ready)
 
     def _start_app(self, workers: int | None) -> None:
         self._wait("app", self.app.start(workers), self.app.is_ready)
@@ -117,8 +133,9 @@ class Stack:
     def _stop_part(self, part: str) -> None:
         process = self.folder.process(part)
         if process is not None:
-            stop = {"database": self.database, "app": self.app, "nginx": self.nginx}[part].stop
-            if not stop(process):
+            parts = {"database": self.database, "aws": self.aws}
+            parts |= {"app": self.app, "nginx": self.nginx}
+            if not parts[part].stop(process):
                 say(f"{part} {process.pid} did not stop in time and was killed")
         self.folder.pid_file(part).unlink(missing_ok=True)
 
@@ -129,6 +146,8 @@ class Stack:
                 raise StackError(f"{part} is up")
             if part == "database":
                 self.database.start()
+            elif part == "aws":
+                self._start_aws()
             elif part == "app":
                 self._start_app(self.folder.state.get("workers"))
             else:
@@ -137,6 +156,20 @@ class Stack:
     def stop_part(self, part: str) -> None:
         with self.folder.locked(READY_S):
             self._stop_part(part)
+
+    # ---- rotation, for drills ----
+    def rotate(self, what: str) -> None:
+        """As a rotation function of Secrets Manager, or ECS for credentials, would do it."""
+        with self.folder.locked(READY_S):
+            if not self.aws.is_wanted:
+                raise StackError("only a stack that was started with --aws can rotate secrets")
+            if what == "database":
+                password = self.database.change_password(SERVING_USER)
+                self.aws.put_login(DATABASE, SERVING_USER, password)
+            elif what == "app-key":
+                self.aws.rotate_app_key()
+            else:
+                self.aws.rotate_credentials()
 
     # ---- looking ----
     def environment(self) -> dict[str, str]:
@@ -161,12 +194,13 @@ class Stack:
         """Whether everything is up and answers, and a line for each part."""
         answers = {
             "database": lambda: "",
+            "aws": lambda: "",
             "app": lambda: f"/health/ready {self.app.status('/health/ready') or 'no answer'}",
             "nginx": lambda: f"{self.nginx.url} {self.nginx.status('/health/live') or 'no answer'}",
         }
         lines = []
         healthy = True
-        for part in PARTS:
+        for part in self.parts:
             process = self.folder.process(part)
             detail = answers[part]() if process else ""
             healthy = healthy and process is not None and (not detail or detail.endswith(" 200"))

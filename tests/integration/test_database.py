@@ -112,6 +112,12 @@ def test_restart_under_load_is_never_an_internal_error(private_stack: Stack) -> 
     assert statuses <= {200, 503}
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether every thread is: they stop one by one, some time after the signal."""
+    states = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 def test_database_that_hangs(private_stack: Stack) -> None:
     private_stack.read_environment()
     pid = int(private_stack.env["DB_PID"])
@@ -119,6 +125,7 @@ def test_database_that_hangs(private_stack: Stack) -> None:
         wait_for(lambda: client.get("/v1/products").status == 200, "a list")
         os.kill(pid, signal.SIGSTOP)
         try:
+            wait_for(lambda: is_stopped(pid), "the database to stop")
             check_problem(client.get("/v1/products"), 503, "database_down")
             wait_for(lambda: readiness(client) == 503, "the keeper to see it")
             assert client.get("/health/live").status == 200

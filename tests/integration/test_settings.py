@@ -53,6 +53,31 @@ BAD_VALUES: dict[str, list[str]] = {
     "DATABASE_MAX_AGE_S": ["9", "86401"],
     "MIGRATIONS_DIR": ["x" * 1025],
     "APP_JWT_SECRET": ["short", "x" * 31, "x" * 4097],
+    **{
+        name: ["x" * 2049]
+        for name in (
+            *("DATABASE_SECRET_ARN", "MIGRATE_DATABASE_SECRET_ARN", "APP_JWT_SECRET_ARN"),
+            *("COGNITO_CLIENT_SECRET_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        )
+    },
+    **{
+        name: ["x" * 1025]
+        for name in (
+            *("AWS_CA_BUNDLE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONFIG_FILE"),
+            "AWS_SHARED_CREDENTIALS_FILE",
+        )
+    },
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER": ["127.0.0.1:5000", "ftp://x", "https://x/", "x" * 1025],
+    "AWS_ENDPOINT_URL_S3": ["127.0.0.1:5000", "https://x/"],
+    "COGNITO_CLIENT_SECRET": ["x" * 4097],
+    "SECRETS_INTERVAL_S": ["0", "86401"],
+    "AWS_REGION": ["x" * 65],
+    "AWS_ACCESS_KEY_ID": ["x" * 129],
+    "AWS_SECRET_ACCESS_KEY": ["x" * 257],
+    "AWS_SESSION_TOKEN": ["x" * 8193],
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": ["x" * 8193],
+    "AWS_PROFILE": ["x" * 257],
     "SHOP_CURRENCY": ["usd", "US", "USDX", "U5D", "€€€"],
     "LOG_LEVEL": ["info", "TRACE", "INFO ", "1"],
     "WORKERS": ["0", "65", "-1", "eight", "8.0"],
@@ -62,12 +87,15 @@ BAD_VALUES: dict[str, list[str]] = {
     "STOP_TIMEOUT_S": ["0", "111"],
     "KEEPER_INTERVAL_MS": ["99", "60001"],
 }
-SECRETS = {"DATABASE_URL", "MIGRATE_DATABASE_URL", "APP_JWT_SECRET"}
+SECRETS = {
+    *("DATABASE_URL", "MIGRATE_DATABASE_URL", "APP_JWT_SECRET", "COGNITO_CLIENT_SECRET"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+}
 
 
 def settings_of_the_help() -> list[str]:
     done = run_cbu("config", "--help")
-    return re.findall(r"^  ([A-Z][A-Z_]+) ", done.stdout, re.MULTILINE)
+    return re.findall(r"^  ([A-Z][A-Z0-9_]+) ", done.stdout, re.MULTILINE)
 
 
 # ---- help and usage ----
@@ -79,7 +107,7 @@ def test_help_of_a_command(command: str, option: str) -> None:
     assert done.stdout.startswith(f"usage: cbu {command}")
     assert run_cbu("help", command).stdout == done.stdout
     if command in ("serve", "config"):
-        assert set(BAD_VALUES) <= set(re.findall("[A-Z][A-Z_]+", done.stdout))
+        assert set(BAD_VALUES) <= set(re.findall("[A-Z][A-Z0-9_]+", done.stdout))
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["--help"], ["-h"]])
@@ -136,7 +164,7 @@ def test_bad_value(name: str, value: str) -> None:
 def test_all_faults_are_told_at_once() -> None:
     done = run_cbu("serve", **{name: values[0] for name, values in BAD_VALUES.items()})
     assert done.returncode == EX_CONFIG
-    told = re.findall(r"^([A-Z_]+)(?:=[^\n]*)?: ", done.stderr, re.MULTILINE)
+    told = re.findall(r"^([A-Z0-9_]+)(?:=[^\n]*)?: ", done.stderr, re.MULTILINE)
     assert sorted(told) == sorted(BAD_VALUES)
 
 
@@ -170,6 +198,7 @@ def test_config_shows_every_setting_and_no_secret() -> None:
     values = {
         **GOOD,
         "MIGRATE_DATABASE_URL": "mysql://admin:other-password@host/name",
+        **{name: f"password-{name}" for name in SECRETS - {*GOOD, "MIGRATE_DATABASE_URL"}},
         "WORKERS": "3",
         "LOG_LEVEL": "WARN",
         "SHOP_CURRENCY": "EUR",
@@ -186,7 +215,7 @@ def test_config_shows_every_setting_and_no_secret() -> None:
 def test_markdown_needs_no_settings_and_shows_none() -> None:
     done = run_cbu("config", "--markdown", **GOOD)
     assert done.stdout == run_cbu("config", "--markdown").stdout
-    assert re.findall(r"^\| `([A-Z_]+)` \|", done.stdout, re.MULTILINE) == settings_of_the_help()
+    assert re.findall(r"^\| `([A-Z0-9_]+)` \|", done.stdout, re.MULTILINE) == settings_of_the_help()
 
 
 def test_no_secret_leaves_a_running_service(catalogue: Catalogue) -> None:

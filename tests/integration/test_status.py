@@ -48,6 +48,7 @@ def test_readiness(service: Service) -> None:
     assert page["status"] == "ready"
     assert {name: check["ok"] for name, check in page["checks"].items()} == {
         "database": True,
+        "secrets": True,
         "workers": True,
         "pool": True,
     }

@@ -7,8 +7,8 @@ include compile.mk
 # A run reports everything: what fails does not keep the rest from being checked.
 MAKEFLAGS += --keep-going
 stamps := build/lint
-headers := $(shell find common fcgi tests/unit -name '*.h' 2>/dev/null)
-c_sources := $(sources) $(test_sources)
+headers := $(shell find common fcgi tests/unit tests/fuzz -name '*.h' 2>/dev/null)
+c_sources := $(sources) $(test_sources) $(program_sources) $(fuzz_sources)
 # Any version does here: a new commit must not check everything again.
 lint_flags = $(compile_flags) -DCBU_VERSION='"lint"'
 python := build/venv/bin/python
@@ -75,7 +75,7 @@ $(stamps)/cppcheck: $(c_sources) $(headers) tests/lint/cppcheck.suppressions tes
 	    --inline-suppr --suppressions-list=tests/lint/cppcheck.suppressions --suppress=missingInclude \
 	    --library=posix --library=tests/lint/cppcheck.cfg --error-exitcode=1 \
 	    --cppcheck-build-dir=$(@D)/cppcheck.build -D_GNU_SOURCE '-DCBU_VERSION="lint"' -I. \
-	    common fcgi tests/unit
+	    common fcgi tests/unit tests/programs tests/fuzz
 	@echo '  cppcheck' && touch $@
 
 $(stamps)/shellcheck: $(shell_scripts)

@@ -54,6 +54,7 @@ PLANS: dict[str, list[Suite]] = {
             folder="tests/infra",
             venv=INFRA_VENV,
         ),
+        PytestSuite("vectors", 1200, folder="tests/vectors"),
         PytestSuite("docs", 1200, folder="tests/docs"),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
@@ -61,11 +62,25 @@ PLANS: dict[str, list[Suite]] = {
     "asan": [
         UnitSuite("unit-asan", 600, checker=SANITIZERS, program="build/asan/tests/unit"),
         PytestSuite(
+            "vectors-asan",
+            1800,
+            {
+                "AWS_GET": str(ROOT / "build/asan/tests/aws_get"),
+                "SIGV4_CASES": str(ROOT / "build/asan/tests/sigv4_cases"),
+            },
+            checker=SANITIZERS,
+            folder="tests/vectors",
+        ),
+        PytestSuite(
             "integration-mariadb-asan",
             3000,
             {"DB": "mariadb", "CBU": str(ROOT / "build/asan/cbu")},
             checker=SANITIZERS,
         ),
+    ],
+    "drill": [
+        PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
+        PytestSuite("drill-mysql", 1800, {"DB": "mysql"}, folder="tests/drill"),
     ],
     "valgrind": [
         UnitSuite("unit-valgrind", 1800, checker=VALGRIND, wrapper=(MEMCHECK,)),

@@ -64,6 +64,21 @@ START_TEST(categories_pages)
 }
 END_TEST
 
+/* A list could not name its next page: neither is asked for before the secret is there. */
+START_TEST(lists_before_the_secret)
+{
+    static const char *const targets[] = {"/v1/categories", "/v1/products"};
+    struct api_fixture f;
+    api_fixture_open(&f, NULL, 0);
+    api_done(&f.api);
+    const char *body = api_fixture_get(&f, targets[_i]);
+    ck_assert_int_eq(f.reply.status, 503);
+    ck_assert_msg(strstr(body, "not_ready"), "%s", body);
+    ck_assert_uint_eq(f.fake.statement_count, 0);
+    api_fixture_close(&f);
+}
+END_TEST
+
 static const struct failure_row {
     struct fake_answer answer;
     int status;
@@ -140,6 +155,7 @@ void api_categories(struct suite *s)
 {
     suite_rows(s, categories_list, COUNT(list_rows));
     suite_test(s, categories_pages);
+    suite_rows(s, lists_before_the_secret, 2);
     suite_rows(s, categories_failures, COUNT(failure_rows));
     suite_rows(s, categories_ensure, COUNT(ensure_rows));
 }

@@ -8,20 +8,21 @@
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 
-static struct mac_key make_key(const char *secret, const char *label)
+static struct mac_ring make_key(const char *secret, const char *label)
 {
-    struct mac_key key;
+    const struct slice secret_text = slice_from_cstr(secret);
+    struct mac_ring key;
     struct err err = {0};
-    ck_assert_msg(mac_key_derive(slice_from_cstr(secret), label, &key, &err), "%s", err.cause);
+    ck_assert_msg(mac_ring_derive(&secret_text, 1, label, &key, &err), "%s", err.cause);
     return key;
 }
 
-static struct mac_key our_key(void)
+static struct mac_ring our_key(void)
 {
     return make_key(SECRET, "cbu cursor 1");
 }
 
-static void check_refused(const struct mac_key *key, struct slice binding, struct slice text,
+static void check_refused(const struct mac_ring *key, struct slice binding, struct slice text,
                           struct arena *arena)
 {
     struct cursor got = {.id = -7};
@@ -45,7 +46,7 @@ START_TEST(cursor_round_trip)
 {
     const struct cursor *c = &trip_rows[_i];
     struct arena arena = test_arena(KIB(64));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct cursor got = {0};
     struct err err = {0};
     struct slice text = cursor_write(&key, SLICE("newest"), c, &arena);
@@ -66,7 +67,7 @@ START_TEST(cursor_every_flipped_bit)
 {
     const struct cursor cursor = {.id = 4711, .number = 1999, .text = SLICE("Kettle")};
     struct arena arena = test_arena(MIB(4));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct slice text = cursor_write(&key, SLICE("price"), &cursor, &arena);
     char changed[128];
     ck_assert_uint_lt(text.len, sizeof changed);
@@ -85,7 +86,7 @@ START_TEST(cursor_every_other_character)
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     struct arena arena = test_arena(MIB(4));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct slice text = cursor_write(&key, SLICE(""), &cursor, &arena);
     char changed[128];
     for (size_t at = 0; at < text.len; at++) {
@@ -104,7 +105,7 @@ START_TEST(cursor_cut_or_longer)
 {
     const struct cursor cursor = {.id = 4711, .text = SLICE("Kettle")};
     struct arena arena = test_arena(MIB(1));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct slice text = cursor_write(&key, SLICE("name"), &cursor, &arena);
     char longer[128];
     for (size_t len = 0; len < text.len; len++)
@@ -139,7 +140,7 @@ START_TEST(cursor_of_another_query_or_key)
     const struct other_row *r = &other_rows[_i];
     const struct cursor cursor = {.id = 1};
     struct arena arena = test_arena(KIB(64));
-    struct mac_key key = our_key(), other = make_key(r->secret, r->label);
+    struct mac_ring key = our_key(), other = make_key(r->secret, r->label);
     struct slice text = cursor_write(&key, SLICE("newest"), &cursor, &arena);
     check_refused(&other, r->binding, text, &arena);
     arena_done(&arena);
@@ -150,7 +151,7 @@ END_TEST
 START_TEST(cursor_binding_borrows_nothing)
 {
     struct arena arena = test_arena(KIB(64));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     const struct cursor one = {.id = 1, .text = SLICE("ab")}, two = {.id = 1, .text = SLICE("a")};
     struct slice first = cursor_write(&key, SLICE("c"), &one, &arena);
     struct slice second = cursor_write(&key, SLICE("bc"), &two, &arena);
@@ -162,7 +163,7 @@ START_TEST(cursor_binding_borrows_nothing)
 END_TEST
 
 /* A payload signed with our key: what an older or newer program may have made. */
-static struct slice sign(const struct mac_key *key, struct slice payload, struct slice binding,
+static struct slice sign(const struct mac_ring *key, struct slice payload, struct slice binding,
                          struct arena *arena)
 {
     unsigned char mac[MAC_BYTES];
@@ -172,7 +173,7 @@ static struct slice sign(const struct mac_key *key, struct slice payload, struct
         buf_add_char(&message, (char)((uint64_t)payload.len >> shift & 0xFF));
     buf_add(&message, payload);
     buf_add(&message, binding);
-    ck_assert(mac_sign(key, buf_slice(&message), mac));
+    ck_assert(mac_ring_sign(key, buf_slice(&message), mac));
     buf_add(&raw, (struct slice){(const char *)mac, 16});
     buf_add(&raw, payload);
     base64url_add(&text, buf_slice(&raw));
@@ -184,7 +185,7 @@ static struct slice sign(const struct mac_key *key, struct slice payload, struct
 START_TEST(cursor_of_another_version)
 {
     struct arena arena = test_arena(KIB(64));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct cursor got = {0};
     struct err err = {0};
     struct slice good = sign(&key, SLICE("\1" NUMBERS "x"), SLICE("q"), &arena);
@@ -219,7 +220,7 @@ static const struct foreign_row {
 START_TEST(cursor_not_ours)
 {
     struct arena arena = test_arena(KIB(64));
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     check_refused(&key, SLICE("newest"), foreign_rows[_i].text, &arena);
     arena_done(&arena);
 }
@@ -228,7 +229,7 @@ END_TEST
 START_TEST(cursor_full_arena)
 {
     const struct cursor cursor = {.id = 1, .text = SLICE("Kettle")};
-    struct mac_key key = our_key();
+    struct mac_ring key = our_key();
     struct arena roomy = test_arena(KIB(64));
     struct slice text = cursor_write(&key, SLICE("q"), &cursor, &roomy);
     for (size_t limit = 1; limit < 400; limit += 7) {

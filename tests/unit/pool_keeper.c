@@ -1,6 +1,7 @@
 #include "fcgi/pool/keeper.h"
 
 #include "common/db/migrate.h"
+#include "fcgi/pool/custody.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/support/fake_db.h"
 
@@ -146,21 +147,30 @@ START_TEST(keeper_runs_until_sigterm)
         .database_ca_file = "",
         .database_connect_timeout_s = 1,
         .database_io_timeout_s = 1,
+        .database_secret_arn = "",
+        .app_jwt_secret = "0123456789abcdef0123456789abcdef",
+        .app_jwt_secret_arn = "",
+        .cognito_client_secret = "",
+        .cognito_client_secret_arn = "",
         .keeper_interval_ms = 60000,
     };
+    struct vault_set plain;
     const struct world world = world_system();
     struct err err = {0};
     struct scoreboard *board = scoreboard_open(&err);
     sigset_t all;
     int status;
-    ck_assert_ptr_nonnull(board);
+    struct vault *vault = vault_open(&err);
+    ck_assert(board && vault);
+    custody_plain(&conf, &plain);
+    vault_publish(vault, &plain);
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
         log_start(memfd_create("log", MFD_CLOEXEC), LOG_LEVEL_INFO);
-        _exit(keeper_run(&conf, &world, board));
+        _exit(keeper_run(&conf, &world, board, vault));
     }
     while (scoreboard_snapshot(board).checked_ms == 0)
         usleep(1000);
@@ -172,6 +182,7 @@ START_TEST(keeper_runs_until_sigterm)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
     munmap(board, sizeof *board);
+    munmap(vault, sizeof *vault);
 }
 END_TEST
 

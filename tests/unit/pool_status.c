@@ -73,39 +73,76 @@ static const struct ready_row {
     int status;
     bool stopping;
 } ready_rows[] = {
-    {"all is well", "ii", "up", "answering", {0, DATABASE_UP, 1, 1, "", ""}, 200, false},
-    {"a busy worker will do", "bs", "up", "answering", {0, DATABASE_UP, 1, 1, "", ""}, 200, false},
-    {"none is up", "ss", "up", "none is running", {0, DATABASE_UP, 1, 1, "", ""}, 503, false},
-    {"all are leaving", "ek", "up", "none is running", {0, DATABASE_UP, 1, 1, "", ""}, 503, false},
-    {"all have crashed", "--", "up", "none is running", {0, DATABASE_UP, 1, 1, "", ""}, 503, false},
-    {"stopping", "ib", "up", "answering", {0, DATABASE_UP, 1, 1, "", ""}, 503, true},
-    {"database down", "i", "down", "answering", {0, DATABASE_DOWN, 0, 1, "", "x"}, 503, false},
+    {"all is well", "ii", "up", "answering", {0, DATABASE_UP, 1, 1, "", "", "", 0}, 200, false},
+    {"a busy worker will do",
+     "bs",
+     "up",
+     "answering",
+     {0, DATABASE_UP, 1, 1, "", "", "", 0},
+     200,
+     false},
+    {"none is up",
+     "ss",
+     "up",
+     "none is running",
+     {0, DATABASE_UP, 1, 1, "", "", "", 0},
+     503,
+     false},
+    {"all are leaving",
+     "ek",
+     "up",
+     "none is running",
+     {0, DATABASE_UP, 1, 1, "", "", "", 0},
+     503,
+     false},
+    {"all have crashed",
+     "--",
+     "up",
+     "none is running",
+     {0, DATABASE_UP, 1, 1, "", "", "", 0},
+     503,
+     false},
+    {"stopping", "ib", "up", "answering", {0, DATABASE_UP, 1, 1, "", "", "", 0}, 503, true},
+    {"database down",
+     "i",
+     "down",
+     "answering",
+     {0, DATABASE_DOWN, 0, 1, "", "x", "", 0},
+     503,
+     false},
+    {"a secret is not there yet",
+     "i",
+     "up",
+     "answering",
+     {.database = DATABASE_UP, .missing = "app_secret"},
+     503,
+     false},
     {"old schema",
      "i",
      "old_schema",
      "answering",
-     {0, DATABASE_OLD_SCHEMA, 0, 1, "", ""},
+     {0, DATABASE_OLD_SCHEMA, 0, 1, "", "", "", 0},
      503,
      false},
     {"nobody has looked yet",
      "i",
      "unknown",
      "answering",
-     {-1, DATABASE_UNKNOWN, 0, 0, "", ""},
+     {-1, DATABASE_UNKNOWN, 0, 0, "", "", "", 0},
      503,
      false},
     {"a look 30 s ago counts",
      "i",
      "up",
      "answering",
-     {30000, DATABASE_UP, 1, 1, "", ""},
+     {30000, DATABASE_UP, 1, 1, "", "", "", 0},
      200,
      false},
     {"one a little older does not",
      "i",
      "unknown",
      "answering",
-     {30001, DATABASE_UP, 1, 1, "", ""},
+     {30001, DATABASE_UP, 1, 1, "", "", "", 0},
      503,
      false},
 };
@@ -122,10 +159,12 @@ START_TEST(status_ready)
     const char *body = get(&f, HTTP_GET, "/health/ready");
     snprintf(want, sizeof want,
              "{\"status\":\"%s\",\"checks\":{\"database\":{\"ok\":%s,\"detail\":\"%s\"},"
+             "\"secrets\":{\"ok\":%s,\"detail\":\"%s\"},"
              "\"workers\":{\"ok\":%s,\"detail\":\"%s\"},"
              "\"pool\":{\"ok\":%s,\"detail\":\"%s\"}}}",
              r->status == 200 ? "ready" : "unready",
              strcmp(r->database, "up") == 0 ? "true" : "false", r->database,
+             r->seen.missing[0] ? "false" : "true", r->seen.missing[0] ? r->seen.missing : "known",
              strcmp(r->workers, "answering") == 0 ? "true" : "false", r->workers,
              r->stopping ? "false" : "true", r->stopping ? "stopping" : "serving");
     ck_assert_msg(strcmp(body, want) == 0, "%s: %s", r->name, body);
@@ -149,7 +188,7 @@ END_TEST
 START_TEST(status_page)
 {
     struct fixture f;
-    const struct snapshot seen = {NOW_MS - 1500, DATABASE_UP, 7, 3, "MariaDB 10.11.19", ""};
+    const struct snapshot seen = {NOW_MS - 1500, DATABASE_UP, 7, 3, "MariaDB 10.11.19", "", "", 0};
     set_up(&f, "bs-e", false);
     struct worker_slot *first = &f.board.workers[0];
     atomic_store(&first->pid, 101);
@@ -178,7 +217,8 @@ START_TEST(status_page)
         "\"restarts\":{\"crashes\":1,\"quick_crashes\":2,\"reloads\":3,\"kills\":4,"
         "\"keeper_crashes\":5},\"keeper\":{\"pid\":99},"
         "\"database\":{\"state\":\"up\",\"server\":\"MariaDB 10.11.19\",\"schema_version\":7,"
-        "\"schema_version_needed\":1,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"}}");
+        "\"schema_version_needed\":1,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
+        "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null}}");
     ck_assert_int_eq(f.reply.status, 200);
 }
 END_TEST
@@ -198,12 +238,14 @@ END_TEST
 START_TEST(status_page_with_a_stale_look)
 {
     struct fixture f;
-    const struct snapshot seen = {NOW_MS - 90000, DATABASE_UP, 1, 3, "MySQL 8.0.31", ""};
+    const struct snapshot seen = {NOW_MS - 90000, DATABASE_UP, 1,  3,
+                                  "MySQL 8.0.31", "",          "", NOW_MS + 4000};
     set_up(&f, "i", false);
     scoreboard_publish(&f.board, &seen);
     const char *body = get(&f, HTTP_GET, "/status");
     ck_assert_ptr_nonnull(strstr(body, "\"state\":\"unknown\",\"server\":\"MySQL 8.0.31\""));
     ck_assert_ptr_nonnull(strstr(body, "\"checked_ms_ago\":90000"));
+    ck_assert_ptr_nonnull(strstr(body, "\"credentials_left_s\":4}"));
 }
 END_TEST
 
@@ -211,7 +253,8 @@ END_TEST
 START_TEST(status_page_at_its_longest)
 {
     struct fixture f;
-    struct snapshot seen = {INT64_MIN / 2, DATABASE_OLD_SCHEMA, INT64_MIN, INT64_MIN, "", ""};
+    struct snapshot seen = {
+        INT64_MIN / 2, DATABASE_OLD_SCHEMA, INT64_MIN, INT64_MIN, "", "", "", 0};
     memset(seen.server, '\x01', sizeof seen.server - 1);
     memset(seen.error, '\x01', sizeof seen.error - 1);
     set_up(&f, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss", true);

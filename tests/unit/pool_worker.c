@@ -25,6 +25,7 @@ struct fixture {
     struct scratch scratch;
     struct listener listener;
     struct scoreboard *board;
+    struct vault *vault;
     struct conf conf;
     struct world world;
     pid_t pid;
@@ -41,6 +42,14 @@ static void set_up(struct fixture *f)
                   err.cause);
     f->board = scoreboard_open(&err);
     ck_assert_ptr_nonnull(f->board);
+    f->vault = vault_open(&err);
+    ck_assert_ptr_nonnull(f->vault);
+    vault_publish(f->vault,
+                  &(struct vault_set){.login_known = true,
+                                      .database_user = "cbu",
+                                      .database_password = "secret",
+                                      .app_secret_count = 1,
+                                      .app_secrets = {"0123456789abcdef0123456789abcdef"}});
     f->conf = (struct conf){
         .database_url = "mysql://cbu:secret@localhost/shop?socket=/nonexistent/mysql.sock",
         .database_ca_file = "",
@@ -48,7 +57,6 @@ static void set_up(struct fixture *f)
         .database_io_timeout_s = 1,
         .database_idle_s = 60,
         .database_max_age_s = 60,
-        .app_jwt_secret = "0123456789abcdef0123456789abcdef",
         .shop_currency = "USD",
         .workers = 1,
     };
@@ -80,7 +88,7 @@ static void start_worker(struct fixture *f, int pending)
     if (pending)
         raise(pending);
     log_start(f->log_fd, LOG_LEVEL_DEBUG);
-    _exit(worker_run(&f->conf, &f->world, f->listener.fd, &f->board->workers[0]));
+    _exit(worker_run(&f->conf, &f->world, f->listener.fd, &f->board->workers[0], f->vault));
 }
 
 static void wait_until_idle(const struct fixture *f)

@@ -28,6 +28,10 @@
     X("web/json_check", web_json_check)                                                            \
     X("web/schema", web_schema)                                                                    \
     X("auth/mac", auth_mac)                                                                        \
+    X("aws/answer", aws_answer)                                                                    \
+    X("aws/call", aws_call)                                                                        \
+    X("aws/credentials", aws_credentials)                                                          \
+    X("aws/secrets", aws_secrets)                                                                  \
     X("db/sql", db_sql)                                                                            \
     X("db/target", db_target)                                                                      \
     X("db/mysql", db_mysql)                                                                        \
@@ -46,6 +50,8 @@
     X("cli/commands", cli_commands)                                                                \
     X("pool/pool", pool_pool)                                                                      \
     X("pool/scoreboard", pool_scoreboard)                                                          \
+    X("pool/vault", pool_vault)                                                                    \
+    X("pool/custody", pool_custody)                                                                \
     X("pool/listener", pool_listener)                                                              \
     X("pool/keeper", pool_keeper)                                                                  \
     X("pool/status", pool_status)                                                                  \

@@ -1,5 +1,5 @@
+#include "common/base/json_check.h"
 #include "common/web/fault.h"
-#include "common/web/json_check.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/support/assert.h"
 

@@ -1,4 +1,4 @@
-#include "common/web/json_check.h"
+#include "common/base/json_check.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/support/assert.h"
 

@@ -21,8 +21,9 @@ void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, 
     fake_db_init(&f->fake, &f->world, answers, count);
     f->db = fake_db_open(&f->fake);
     ck_assert(arena_init(&f->arena, REQUEST_MEMORY, &err) &&
-              arena_init(&f->answer_memory, ANSWER_MEMORY, &err) &&
-              api_init(API_FIXTURE_SECRET, "USD", &f->api, &err));
+              arena_init(&f->answer_memory, ANSWER_MEMORY, &err));
+    api_init("USD", &f->api);
+    ck_assert(api_set_secrets(&f->api, &SLICE(API_FIXTURE_SECRET), 1, &err));
     f->reply.headers = BUF(f->headers);
     f->reply.body = arena_buf(&f->answer_memory, ANSWER_MEMORY);
     f->req.request_id = SLICE(API_FIXTURE_REQUEST_ID);

@@ -1,4 +1,4 @@
-#include "common/web/json_check.h"
+#include "common/base/json_check.h"
 
 #include "common/base/hex.h"
 #include "common/base/macros.h"

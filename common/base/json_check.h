@@ -2,8 +2,8 @@
  * cJSON 1.7.15 accepts malformed numbers, raw control characters, form feeds and invalid UTF-8, and
  * cuts strings at an escaped NUL; this check refuses all of those, so what reaches it is RFC 8259
  * JSON in well-formed UTF-8 without U+0000. Duplicate members are the schema's business. Pure. */
-#ifndef COMMON_WEB_JSON_CHECK_H
-#define COMMON_WEB_JSON_CHECK_H
+#ifndef COMMON_BASE_JSON_CHECK_H
+#define COMMON_BASE_JSON_CHECK_H
 
 #include "common/base/slice.h"
 

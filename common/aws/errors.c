@@ -1,0 +1,3 @@
+#include "common/aws/errors.h"
+
+AWS_ERR_KINDS(ERR_DEFINE)

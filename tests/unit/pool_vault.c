@@ -1,0 +1,119 @@
+#include "fcgi/pool/vault.h"
+
+#include "tests/unit/suites.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct vault *open_vault(void)
+{
+    struct err err = {0};
+    struct vault *vault = vault_open(&err);
+    ck_assert_msg(vault != NULL, "%s", err.cause);
+    return vault;
+}
+
+START_TEST(vault_counts_publications)
+{
+    struct vault *vault = open_vault();
+    struct vault_set got;
+    vault_read(vault, &got);
+    ck_assert_uint_eq(got.version, 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct vault_set set = {.login_known = true, .version = 99};
+        snprintf(set.database_password, sizeof set.database_password, "p%d", (int)i);
+        vault_publish(vault, &set);
+        vault_read(vault, &got);
+        ck_assert_uint_eq(got.version, i);
+        ck_assert_uint_eq(vault_version(vault), i);
+        ck_assert_str_eq(got.database_password, set.database_password);
+    }
+    munmap(vault, sizeof *vault);
+}
+END_TEST
+
+/* A writer that never pauses, in another process: no reader ever sees parts of two sets. */
+START_TEST(vault_sets_are_whole)
+{
+    struct vault *vault = open_vault();
+    pid_t writer = fork();
+    ck_assert_int_ge(writer, 0);
+    if (writer == 0) {
+        struct vault_set set = {0};
+        for (int i = 0; i < 20000; i++) {
+            memset(set.database_password, 'a' + i % 26, sizeof set.database_password - 1);
+            memset(set.credentials.session_token, 'a' + i % 26,
+                   sizeof set.credentials.session_token - 1);
+            vault_publish(vault, &set);
+        }
+        _exit(0);
+    }
+    int status = -1;
+    while (waitpid(writer, &status, WNOHANG) == 0) {
+        struct vault_set got;
+        vault_read(vault, &got);
+        char c = got.database_password[0];
+        ck_assert_int_eq(got.database_password[sizeof got.database_password - 2], c);
+        ck_assert_int_eq(got.credentials.session_token[0], c);
+        ck_assert_int_eq(got.credentials.session_token[sizeof got.credentials.session_token - 2],
+                         c);
+    }
+    ck_assert_int_eq(status, 0);
+    munmap(vault, sizeof *vault);
+}
+END_TEST
+
+START_TEST(vault_wakes_the_keeper)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    struct vault *vault = open_vault();
+    ck_assert(!vault_wait(vault, 0, &none));
+    pid_t worker = fork();
+    ck_assert_int_ge(worker, 0);
+    if (worker == 0) {
+        vault_ask_login(vault);
+        vault_ask_login(vault);
+        _exit(0);
+    }
+    ck_assert(vault_wait(vault, 60000, &none));
+    ck_assert_int_eq(waitpid(worker, NULL, 0), worker);
+    while (vault_wait(vault, 0, &none)) /* the second call may have come behind the first look */
+        ;
+    munmap(vault, sizeof *vault);
+}
+END_TEST
+
+/* "dd" among the flags of the mapping: the kernel leaves it out of core dumps. */
+START_TEST(vault_is_in_no_core_dump)
+{
+    struct vault *vault = open_vault();
+    char line[512], begin[32];
+    bool inside = false, left_out = false;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    ck_assert_ptr_nonnull(maps);
+    snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)vault);
+    while (fgets(line, sizeof line, maps)) {
+        if (strncmp(line, begin, strlen(begin)) == 0)
+            inside = true;
+        if (inside && strncmp(line, "VmFlags:", 8) == 0) {
+            left_out = strstr(line, " dd") != NULL;
+            break;
+        }
+    }
+    fclose(maps);
+    ck_assert(inside && left_out);
+    munmap(vault, sizeof *vault);
+}
+END_TEST
+
+void pool_vault(struct suite *s)
+{
+    suite_test(s, vault_counts_publications);
+    suite_test(s, vault_sets_are_whole);
+    suite_test(s, vault_wakes_the_keeper);
+    suite_test(s, vault_is_in_no_core_dump);
+}
