@@ -81,9 +81,11 @@ fuzz: ## runs every fuzz target for FUZZ_S=60 from its seeds; findings stay in b
 	+@$(compile) fuzz
 	@exec tests/fuzz/run
 
-docs: build ## writes docs/configuration.md from the tables of the program and of nginx
+docs: build ## writes docs/configuration.md and infra/settings.json from the tables of the program and of nginx
 	docs/write-configuration > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+	docs/write-settings > build/settings.json
+	mv build/settings.json infra/settings.json
 
 clean: ## removes what the build made; the data of `make run` (local/data) stays
 	rm -rf build

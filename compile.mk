@@ -102,4 +102,7 @@ $(out)/compile.flags $(out)/link.flags $(out)/version: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(text)' | cmp -s - $@ || printf '%s\n' '$(text)' > $@
 
+# .incbin, which -MMD does not see.
+$(obj)/fcgi/cli/nginx_variables.o: nginx/variables
+
 -include $(objects:.o=.d) $(test_objects:.o=.d) $(program_sources:%.c=$(obj)/%.d)

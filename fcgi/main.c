@@ -1,6 +1,7 @@
 /* main.c - the program `cbu`: finds the subcommand and says how each is used. */
 #include "common/run/log.h"
 #include "fcgi/cli/commands.h"
+#include "fcgi/cli/doctor.h"
 #include "fcgi/pool/master.h"
 
 #include <stdio.h>
@@ -17,6 +18,9 @@ static int command_serve(int argc, char **argv)
     if (!settings_read(USE_SERVE, &conf))
         return EX_CONFIG;
     log_start(STDOUT_FILENO, (enum log_level)conf.log_level);
+    const struct doctor doctor = doctor_system(&conf);
+    if (!doctor_admit(&doctor))
+        return EX_CONFIG;
     const struct world world = world_system();
     return master_run(&conf, &world);
 }
@@ -62,8 +66,12 @@ static const struct command {
      "Exit status: 0 all loaded, 65 some lines were refused, 66 FILE cannot be read,\n"
      "69 the database is unavailable, 70 it refused a statement, 78 bad settings.\n",
      command_import, 1},
-    {"config", "[--markdown]", "show the settings as this environment gives them",
-     "Prints NAME=value lines, secrets as ***. --markdown prints the reference table.\n",
+    {"config", "[--check|--json|--markdown]", "show the settings as this environment gives them",
+     "Prints NAME=value lines, secrets as ***. --check proves that the settings fit to each "
+     "other,\n"
+     "to nginx, the load balancer, RDS Proxy, the kernel and the memory, and names what does not.\n"
+     "--json prints names, values, defaults and limits, --markdown the reference table.\n"
+     "Exit status: 0 (--check: warnings included), 78 bad settings or a broken rule.\n",
      command_config, 1},
     {"version", "", "print the version", "", command_version, 0},
 };

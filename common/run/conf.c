@@ -1,5 +1,6 @@
 #include "common/run/conf.h"
 
+#include "common/base/json_write.h"
 #include "common/base/number.h"
 
 #include <inttypes.h>
@@ -134,6 +135,18 @@ bool conf_read(const struct conf_table *table, char *(*lookup)(const char *name)
     return good;
 }
 
+bool conf_find_int(const struct conf_table *table, const void *conf, const char *name, int64_t *ret)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_item *item = &table->items[i];
+        if (item->kind != CONF_KIND_INT || strcmp(item->name, name) != 0)
+            continue;
+        *ret = *(const int64_t *)(const void *)((const char *)conf + item->offset);
+        return true;
+    }
+    return false;
+}
+
 static const char *shown_default(const struct conf_item *item)
 {
     if (!item->fallback)
@@ -191,4 +204,53 @@ void conf_print_markdown(const struct conf_table *table, FILE *to)
         print_range(item, to, ", ");
         fprintf(to, " | %s%s |\n", item->help, item->secret ? " (secret)" : "");
     }
+}
+
+static void add_text_or_null(struct buf *b, const char *name, const char *value)
+{
+    if (value) {
+        json_add_member(b, name, slice_from_cstr(value));
+    } else {
+        json_add_name(b, name);
+        buf_add(b, SLICE("null"));
+    }
+}
+
+static void add_limits(struct buf *b, const struct conf_item *item)
+{
+    if (item->kind != CONF_KIND_CHOICE) {
+        json_add_member_i64(b, "min", item->min);
+        json_add_member_i64(b, "max", item->max);
+        return;
+    }
+    struct slice rest = slice_from_cstr(item->choices), name;
+    json_add_name(b, "choices");
+    for (const char *before = "["; slice_cut(&rest, '|', &name); before = ", ") {
+        buf_add_cstr(b, before);
+        json_add_string(b, name);
+    }
+    buf_add_char(b, ']');
+}
+
+void conf_print_json(const struct conf_table *table, char *(*lookup)(const char *name), FILE *to)
+{
+    static const char *const kinds[] = {"integer", "text", "choice"}; /* by enum conf_kind */
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_item *item = &table->items[i];
+        const char *value = lookup(item->name);
+        char storage[64 * 1024]; /* the longest value, each byte escaped */
+        struct buf b = BUF(storage);
+        if (!value || !*value)
+            value = item->fallback;
+        buf_add_char(&b, '{');
+        json_add_member(&b, "name", slice_from_cstr(item->name));
+        json_add_member(&b, "kind", slice_from_cstr(kinds[item->kind]));
+        add_text_or_null(&b, "value", item->secret && value && *value ? "***" : value);
+        add_text_or_null(&b, "default", item->fallback);
+        add_limits(&b, item);
+        json_add_member(&b, "unit", slice_from_cstr(item->unit));
+        json_add_member_bool(&b, "secret", item->secret);
+        fprintf(to, "%s\n    %.*s}", i == 0 ? "[" : ",", SLICE_ARG(buf_slice(&b)));
+    }
+    fputs("\n  ]", to);
 }

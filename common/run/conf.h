@@ -51,10 +51,18 @@ struct conf_table {
 bool conf_read(const struct conf_table *table, char *(*lookup)(const char *name), unsigned uses,
                void *conf, struct buf *faults) MUST_USE;
 
+/* The value of a whole number by its name; false when there is no such item. */
+bool conf_find_int(const struct conf_table *table, const void *conf, const char *name,
+                   int64_t *ret) MUST_USE;
+
 /* One setting a line: name, default, range, help; for --help. */
 void conf_print_help(const struct conf_table *table, FILE *to);
 /* NAME=value lines, secrets as ***; what the start-up log and `cbu config` show. */
 void conf_print_values(const struct conf_table *table, const void *conf, FILE *to);
+/* A JSON array, one object a line: name, kind, value, default, limits, unit, whether secret. The
+ * value is as `lookup` gives it, good or bad, else the default; null where a required one is
+ * absent. A secret's is "***". */
+void conf_print_json(const struct conf_table *table, char *(*lookup)(const char *name), FILE *to);
 /* A Markdown table, for docs/configuration.md. */
 void conf_print_markdown(const struct conf_table *table, FILE *to);
 

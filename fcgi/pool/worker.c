@@ -21,7 +21,7 @@
 
 /* The most memory one request can make a worker hold, beside its answer and the rows it is made of
  * (which the client library holds: about as much again for a list). */
-#define REQUEST_MEMORY MIB(4)
+#define REQUEST_MEMORY WORKER_REQUEST_MEMORY
 /* 100 products with descriptions of 4000 four-byte characters make 1.7 MB. */
 #define ANSWER_MAX     MIB(2)
 #define HEADERS_MAX    KIB(4)

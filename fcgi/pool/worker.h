@@ -6,6 +6,9 @@
 #include "fcgi/pool/scoreboard.h"
 #include "fcgi/pool/vault.h"
 
+/* The limit of a request's arena; nginx's largest body must fit in (fcgi/cli/doctor.c). */
+#define WORKER_REQUEST_MEMORY MIB(4)
+
 /* Runs in the child after fork(), with all signals blocked, until the listening socket is shut and
  * its queue empty, or SIGTERM came and no request is running. Returns the exit status. `listen_fd`
  * is shared with the other workers; `slot` is this worker's own. New secrets are taken from

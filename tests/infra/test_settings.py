@@ -1,53 +1,38 @@
-"""infra/settings.json against the table in fcgi/settings.c, and constants that stand in both."""
+"""infra/settings.json against the table of the program, and constants that stand in both."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
+from infra import times
 from infra.data import INIT_QUERY
-from infra.settings import Setting, load_settings
+from infra.settings import SETTINGS_FILE, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
-STRING = r'(?:NULL|"(?P<{}>[^"]*)")'
-ROW = re.compile(
-    r'CONF_(?P<kind>INT|STR|CHOICE|SECRET)\("(?P<name>\w+)",\s*\w+,\s*'
-    + STRING.format("default")
-    + r",\s*(?:(?P<uses>[A-Z_ |0]+),\s*)?(?:(?P<min>\d+),\s*(?P<max>\w+),\s*\"(?P<unit>\w+)\")?"
-)
+
+def program_says() -> dict[str, list[dict[str, Any]]]:
+    done = subprocess.run(
+        [ROOT / "build" / "cbu", "config", "--json"], env={}, capture_output=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
-def table_in_c() -> dict[str, dict[str, str | None]]:
-    """Until `cbu config --json` prints the table, its source is read."""
-    source = (ROOT / "fcgi" / "settings.c").read_text().replace("\\\n", "\n")
-    rows = source[source.index("#define STATUS_SOCKET_ITEM") : source.index("settings_table = ")]
-    found = {match["name"]: match.groupdict() for match in ROW.finditer(rows)}
-    assert len(found) == len(re.findall(r"\bCONF_\w+\(", rows))
-    return found
+def test_same_rows_as_the_program() -> None:
+    rows = program_says()["settings"]
+    for row in rows:
+        del row["value"]
+    assert json.loads(SETTINGS_FILE.read_text())["settings"] == rows, "`make docs` renews it"
 
 
-def described(setting: Setting) -> tuple[object, ...]:
-    return (setting.kind, setting.default, setting.secret, setting.min, setting.max)
-
-
-def test_same_names_defaults_and_limits_as_the_program() -> None:
-    constants = {
-        name: int(value)
-        for name, value in re.findall(
-            r"#define (\w+_MAX) (\d+)\n", (ROOT / "fcgi" / "settings.h").read_text()
-        )
-    }
-    kinds = {"INT": "integer", "STR": "text", "SECRET": "text", "CHOICE": "choice"}
-    wanted = {
-        name: (
-            kinds[row["kind"] or ""],
-            row["default"],
-            row["kind"] == "SECRET",
-            int(row["min"] or 0),
-            constants.get(row["max"] or "", 0) or int(row["max"] or 0),
-        )
-        for name, row in table_in_c().items()
-    }
-    assert {name: described(setting) for name, setting in load_settings().items()} == wanted
+def test_same_times_as_the_programs_rules() -> None:
+    facts = {fact["name"]: fact["value"] for fact in program_says()["facts"]}
+    assert facts["LOAD_BALANCER_IDLE_S"] == times.LOAD_BALANCER_IDLE
+    assert facts["LOAD_BALANCER_DEREGISTRATION_S"] == times.DEREGISTRATION_DELAY
+    assert facts["PROXY_BORROW_S"] == times.PROXY_BORROW
+    assert facts["PROXY_CLIENT_IDLE_S"] == times.PROXY_CLIENT_IDLE
 
 
 def test_log_levels_are_the_programs() -> None:

@@ -21,8 +21,8 @@ checks := $(c_sources:%.c=$(stamps)/%.clang) $(c_sources:%.c=$(stamps)/%.analyze
     $(patsubst %.c,$(stamps)/%.oracle,$(filter common/db/%,$(sources))) \
     $(stamps)/format $(stamps)/cppcheck $(stamps)/shellcheck
 
-.PHONY: lint format always
-lint: $(checks) include-directions ruff
+.PHONY: lint format always settings
+lint: $(checks) include-directions ruff settings
 	@echo 'lint: clean$(if $(wildcard $(oracle)),, but for what was NOT CHECKED, see above)'
 
 $(c_sources:%.c=$(stamps)/%.clang) $(c_sources:%.c=$(stamps)/%.analyzer) $(c_sources:%.c=$(stamps)/%.tidy) \
@@ -99,3 +99,8 @@ format:
 	@build/venv/bin/ruff format --quiet
 
 -include $(c_sources:%.c=$(stamps)/%.d)
+
+# The AWS side reads a copy of the program's settings table, so that it needs no program.
+settings: $(out)/cbu
+	@docs/write-settings $< | diff -u infra/settings.json - || \
+	    { echo 'infra/settings.json is not the table of the program: make docs renews it' >&2; exit 1; }

@@ -25,6 +25,7 @@ static void set_environment(const char *status_socket)
     setenv("DATABASE_URL", "mysql://cbu:hunter2@localhost/shop?socket=/nonexistent/mysql.sock", 1);
     setenv("APP_JWT_SECRET", "0123456789abcdef0123456789abcdef", 1);
     setenv("STATUS_SOCKET", status_socket, 1);
+    unsetenv("NGINX_MAX_BODY");
 }
 
 /* Runs `name` with one argument, or none where it is NULL; what it prints goes to `ret`. */
@@ -179,7 +180,17 @@ static const struct plain_row {
     {"bad settings", command_config, NULL, "WORKERS", "0", EX_CONFIG, "WORKERS=0: must be"},
     {"Markdown needs none", command_config, "--markdown", "WORKERS", "0", EX_OK,
      "| `WORKERS` | `8` | 1 to 64 processes |"},
-    {"unknown option", command_config, "--json", "WORKERS", "3", EX_USAGE, "'--json'"},
+    {"JSON needs none", command_config, "--json", "WORKERS", "0", EX_OK,
+     "{\"name\":\"WORKERS\",\"kind\":\"integer\",\"value\":\"0\",\"default\":\"8\""},
+    {"JSON masks", command_config, "--json", "WORKERS", "3", EX_OK,
+     "{\"name\":\"APP_JWT_SECRET\",\"kind\":\"text\",\"value\":\"***\""},
+    {"check", command_config, "--check", "WORKERS", "3", EX_OK, "database-within-nginx: "},
+    {"check that warns", command_config, "--check", "DATABASE_IDLE_S", "1800", EX_OK,
+     "warning: idle-within-proxy: not "},
+    {"check that fails", command_config, "--check", "NGINX_MAX_BODY", "9m", EX_CONFIG,
+     "error: body-within-worker: not "},
+    {"check of bad settings", command_config, "--check", "WORKERS", "0", EX_CONFIG, "WORKERS=0: "},
+    {"unknown option", command_config, "--yaml", "WORKERS", "3", EX_USAGE, "'--yaml'"},
     {"unknown option", command_status, "--markdown", "WORKERS", "3", EX_USAGE, "'--markdown'"},
     {"a fault of others' settings", command_status, NULL, "WORKERS", "0", EX_UNAVAILABLE,
      "no master answers on /nonexistent: "},

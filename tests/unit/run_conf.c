@@ -163,12 +163,36 @@ static void print_markdown(FILE *to)
     conf_print_markdown(&table, to);
 }
 
+static void print_json(FILE *to)
+{
+    static const char *const some[] = {"ALWAYS", "a\"b", "KEY", "/key", "COUNT", "x", NULL};
+    environment = some;
+    conf_print_json(&table, look_up, to);
+}
+
 static const struct print_row {
     void (*print)(FILE *to);
     const char *want;
 } print_rows[] = {
     {print_values, "COUNT=3\nLEVEL=WARN\nFOLDER=/srv\nNOTE=\nALWAYS=a\nKEY=***\n"},
     {print_values_without_key, "COUNT=8\nLEVEL=INFO\nFOLDER=/srv\nNOTE=\nALWAYS=a\nKEY=\n"},
+    {print_json,
+     "[\n    {\"name\":\"COUNT\",\"kind\":\"integer\",\"value\":\"x\",\"default\":\"8\",\"min\":1,"
+     "\"max\":64,\"unit\":\"things\",\"secret\":false}"
+     ",\n    {\"name\":\"LEVEL\",\"kind\":\"choice\",\"value\":\"INFO\",\"default\":\"INFO\","
+     "\"choices\":[\"DEBUG\", \"INFO\", \"WARN\"],\"unit\":\"name\",\"secret\":false}"
+     ",\n    "
+     "{\"name\":\"FOLDER\",\"kind\":\"text\",\"value\":\"/srv\",\"default\":\"/srv\",\"min\":2,"
+     "\"max\":10,\"unit\":\"bytes\",\"secret\":false}"
+     ",\n    "
+     "{\"name\":\"NOTE\",\"kind\":\"text\",\"value\":\"\",\"default\":\"\",\"min\":0,\"max\":10,"
+     "\"unit\":\"bytes\",\"secret\":false}"
+     ",\n    "
+     "{\"name\":\"ALWAYS\",\"kind\":\"text\",\"value\":\"a\\\"b\",\"default\":null,\"min\":1,"
+     "\"max\":10,\"unit\":\"bytes\",\"secret\":false}"
+     ",\n    "
+     "{\"name\":\"KEY\",\"kind\":\"text\",\"value\":\"***\",\"default\":null,\"min\":4,\"max\":10,"
+     "\"unit\":\"bytes\",\"secret\":true}\n  ]"},
     {print_help, "  COUNT                          how many\n"
                  "                                   1 to 64 things; default 8\n"
                  "  LEVEL                          how loud\n"

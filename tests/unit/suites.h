@@ -47,6 +47,7 @@
     X("api/dispatch", api_dispatch)                                                                \
     X("cli/text_index", cli_text_index)                                                            \
     X("cli/progress", cli_progress)                                                                \
+    X("cli/doctor", cli_doctor)                                                                    \
     X("cli/commands", cli_commands)                                                                \
     X("pool/pool", pool_pool)                                                                      \
     X("pool/scoreboard", pool_scoreboard)                                                          \
