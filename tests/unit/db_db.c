@@ -628,8 +628,75 @@ START_TEST(db_open_without_memory)
 }
 END_TEST
 
+/* The seam that hands out logins (db_options.login): one word for each attempt to connect. */
+struct logins {
+    char asked[4];     /* "f" (first) or "r" (refused) for each question */
+    struct slice rest; /* "none" fails, "same" ends an attempt that was refused; else a password */
+};
+
+static bool next_login(void *ctx, bool refused, struct db_target *target, struct err *err)
+{
+    struct logins *l = ctx;
+    struct slice word = {0};
+    size_t questions = strlen(l->asked);
+    ck_assert_uint_lt(questions, sizeof l->asked - 1);
+    l->asked[questions] = refused ? 'r' : 'f';
+    ck_assert_msg(slice_cut(&l->rest, ' ', &word), "asked once too often: %s", l->asked);
+    if (slice_equal(word, SLICE("none")))
+        return err_fail(err, &ERR_DATABASE_DOWN, "no password yet");
+    return !slice_equal(word, SLICE("same")) && slice_to_cstr(word, ARRAY(target->password));
+}
+
+static const struct login_row {
+    const char *script, *asked, *trace, *password; /* password: of the last attempt */
+    unsigned connects[2];
+    bool good;
+} login_rows[] = {
+    {"one", "f", "connect set SELECT ", "one", {0}, true},
+    {"none", "f", "", "", {0}, false},
+    {"one two", "fr", "connect connect set SELECT ", "two", {1045, 0}, true},
+    {"one two", "fr", "connect connect set SELECT ", "two", {1698, 0}, true},
+    {"one two", "fr", "connect connect ", "two", {1045, 1045}, false},
+    {"one same", "fr", "connect ", "one", {1045}, false},
+    {"one", "f", "connect ", "one", {2002}, false}, /* nobody is there: no other login helps */
+};
+START_TEST(db_asks_for_logins)
+{
+    const struct login_row *r = &login_rows[_i];
+    const struct fake_answer answers[] = {{FAKE_ROWS(1, "1")}};
+    struct logins logins = {.rest = slice_from_cstr(r->script)};
+    struct fake_world world;
+    struct fake_db fake;
+    struct err err = {0};
+    int64_t got = 0;
+    struct arena arena = test_arena(KIB(256));
+    fake_world_init(&world);
+    fake_db_init(&fake, &world, answers, r->good);
+    fake.connects = r->connects;
+    fake.connect_count = COUNT(r->connects);
+    const struct db_options options = {.max_age_ms = AGE_MS,
+                                       .max_idle_ms = IDLE_MS,
+                                       .target.io_timeout_s = IO_S,
+                                       .login = next_login,
+                                       .login_ctx = &logins};
+    struct db *db = db_open(&fake.driver, &options, &world.world, &err);
+    ck_assert_ptr_nonnull(db);
+    ck_assert_msg(db_read_one(db, &arena, "SELECT 1", NULL, 0, &DB_GET_I64(&got), 1, &ERR_NOT_FOUND,
+                              &err) == r->good,
+                  "%s: %s", r->script, err.cause);
+    ck_assert(r->good || err.kind == &ERR_DATABASE_DOWN);
+    db_close(db);
+    ck_assert_str_eq(logins.asked, r->asked);
+    ck_assert_str_eq(fake.trace, r->trace);
+    ck_assert_str_eq(fake.target.password, r->password);
+    fake_db_check_done(&fake);
+    arena_done(&arena);
+}
+END_TEST
+
 void db_db(struct suite *s)
 {
+    suite_rows(s, db_asks_for_logins, COUNT(login_rows));
     suite_rows(s, db_stories, COUNT(stories));
     suite_rows(s, db_losses, COUNT(loss_rows));
     suite_test(s, db_gives_up_on_deadlocks);
