@@ -1,5 +1,7 @@
 #include "fcgi/settings.h"
 
+#include "common/aws/s3.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +31,11 @@ static const char *check_endpoint(const char *value)
     bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
     size_t len = strlen(value);
     return http && value[len - 1] != '/' ? NULL : "must be http(s)://host[:port], no slash behind";
+}
+
+static const char *check_bucket(const char *value)
+{
+    return s3_bucket_fault(slice_from_cstr(value));
 }
 
 /* 107: the longest path a Unix socket can have (sun_path less its NUL). */
@@ -80,6 +87,10 @@ static const struct conf_item items[] = {
              NULL),
     CONF_INT("SECRETS_INTERVAL_S", secrets_interval_s, "300", 1, 86400, "s",
              "how often secrets are read again; a new application secret signs that much later"),
+    CONF_STR("S3_BUCKET_NAME", s3_bucket_name, "", 3, 63, "bytes",
+             "bucket of the product images; empty: none. The keeper looks whether it answers, "
+             "which /status shows",
+             check_bucket),
     CONF_STR("AWS_REGION", aws_region, "us-east-2", 1, 64, "bytes",
              "region of what is not named by an ARN", NULL),
     CONF_STR("AWS_CA_BUNDLE", aws_ca_bundle, "", 1, 1024, "bytes",

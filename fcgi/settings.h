@@ -21,6 +21,7 @@ struct conf {
     const char *app_jwt_secret_arn, *cognito_client_secret_arn;
     int64_t secrets_interval_s;
     const char *aws_region, *aws_ca_bundle;
+    const char *s3_bucket_name;
     const char *aws_endpoint_s3, *aws_endpoint_secrets_manager;
     const char *aws_access_key_id, *aws_secret_access_key, *aws_session_token;
     const char *aws_container_relative_uri, *aws_container_full_uri;

@@ -220,13 +220,14 @@ class Images(Construct):
                 resources=[objects],
             )
         )
-        # Without it S3 answers 403 instead of 404 for a key that is not there.
+        # Without it S3 answers 403 instead of 404 for a key that is not there. IfExists, because
+        # HeadBucket, with which the service sees whether the bucket answers, knows no prefix.
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 sid="TellAbsentFromForbidden",
                 actions=["s3:ListBucket"],
                 resources=[self._arn],
-                conditions={"StringLike": {"s3:prefix": [f"{IMAGE_PREFIX}*"]}},
+                conditions={"StringLikeIfExists": {"s3:prefix": [f"{IMAGE_PREFIX}*"]}},
             )
         )
         finding = f"AwsSolutions-IAM5[Resource::{self._export}/{IMAGE_PREFIX}*]"

@@ -16,7 +16,8 @@
       "A service this one depends on refused the request; the fault has been logged.")             \
     X(ERR_CREDENTIALS_ABSENT, 503, "credentials_absent",                                           \
       "The service has no credentials at the moment; try again later.")                            \
-    X(ERR_SECRET_ABSENT, 503, "secret_absent", "A secret of the service does not exist.")
+    X(ERR_SECRET_ABSENT, 503, "secret_absent", "A secret of the service does not exist.")          \
+    X(ERR_BUCKET_ABSENT, 503, "bucket_absent", "The bucket of the service does not exist.")
 
 AWS_ERR_KINDS(ERR_DECLARE)
 

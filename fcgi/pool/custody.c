@@ -1,5 +1,6 @@
 #include "fcgi/pool/custody.h"
 
+#include "common/aws/s3.h"
 #include "common/aws/secrets.h"
 #include "common/db/mysql.h"
 #include "common/run/log.h"
@@ -16,7 +17,7 @@
 const char *custody_item_name(enum custody_item item)
 {
     static const char *const names[] = {"credentials", "database_secret", "app_secret",
-                                        "cognito_secret"};
+                                        "cognito_secret", "bucket"};
     return names[item];
 }
 
@@ -41,6 +42,7 @@ static const char *secret_of(const struct conf *conf, enum custody_item item)
     case CUSTODY_COGNITO:
         return conf->cognito_client_secret[0] ? "" : conf->cognito_client_secret_arn;
     case CUSTODY_CREDENTIALS:
+    case CUSTODY_BUCKET:
     case CUSTODY_ITEMS:
         break;
     }
@@ -52,7 +54,7 @@ bool custody_needs_aws(const struct conf *conf)
     for (int i = CUSTODY_DATABASE; i < CUSTODY_ITEMS; i++)
         if (secret_of(conf, (enum custody_item)i)[0])
             return true;
-    return false;
+    return conf->s3_bucket_name[0] != '\0';
 }
 
 void custody_plain(const struct conf *conf, struct vault_set *ret)
@@ -168,12 +170,17 @@ static bool get_secret(struct aws_client *client, const struct conf *conf,
     return true;
 }
 
+static bool needs_credentials(const struct custody *c, struct err *err)
+{
+    return credentials_live(&c->set.credentials, world_now_ms(c->world) / MS_PER_S) ||
+           err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
+}
+
 static bool get(struct custody *c, enum custody_item item, enum secret_stage stage,
                 struct slice *ret, struct err *err)
 {
-    if (!credentials_live(&c->set.credentials, world_now_ms(c->world) / MS_PER_S))
-        return err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
-    return get_secret(&c->client, c->conf, &c->set.credentials, secret_of(c->conf, item), stage,
+    return needs_credentials(c, err) &&
+           get_secret(&c->client, c->conf, &c->set.credentials, secret_of(c->conf, item), stage,
                       &c->arena, ret, err);
 }
 
@@ -269,6 +276,29 @@ static bool look_cognito(struct custody *c, bool *ret_changed, struct err *err)
     return true;
 }
 
+static bool look_bucket(struct custody *c, bool *ret_changed, struct err *err)
+{
+    *ret_changed = false; /* what was seen stands in `bucket`, not in the vault */
+    const struct s3_place place = {slice_from_cstr(c->conf->aws_region),
+                                   slice_from_cstr(c->conf->aws_endpoint_s3),
+                                   slice_from_cstr(c->conf->s3_bucket_name)};
+    const struct aws_credentials key = credentials_view(&c->set.credentials);
+    return needs_credentials(c, err) && s3_head_bucket(&c->client, &key, &place, &c->arena, err);
+}
+
+/* Said when it changes, not at each look. */
+static void note_bucket(struct custody *c, const struct err *err)
+{
+    enum bucket_state before = c->bucket;
+    struct buf error = {c->bucket_error, 0, sizeof c->bucket_error - 1, false};
+    c->bucket = err->kind ? BUCKET_DOWN : BUCKET_UP;
+    buf_add_cstr(&error, err->cause);
+    c->bucket_error[error.len] = '\0';
+    if (c->bucket != before)
+        LOG_EVENT(err->kind ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "bucket.state",
+                  KV_STR("state", bucket_state_name(c->bucket)), KV_STR("cause", err->cause));
+}
+
 /* ---- when ---- */
 
 /* Credentials that have expired were known: the secrets got with them are still good, and a task
@@ -284,6 +314,7 @@ static bool is_known(const struct vault_set *set, enum custody_item item)
         return set->app_secret_count > 0;
     case CUSTODY_COGNITO:
         return set->cognito_client_secret[0] != '\0';
+    case CUSTODY_BUCKET:
     case CUSTODY_ITEMS:
         break;
     }
@@ -321,10 +352,12 @@ bool custody_init(const struct conf *conf, const struct world *world, struct htt
     if (!arena_init(&ret->arena, CUSTODY_MEMORY, err))
         return false;
     for (int i = 0; i < CUSTODY_ITEMS; i++) {
-        ret->items[i].wanted = i == CUSTODY_CREDENTIALS ? custody_needs_aws(conf)
-                                                        : secret_of(conf, (enum custody_item)i)[0];
+        ret->items[i].wanted = secret_of(conf, (enum custody_item)i)[0];
         ret->items[i].due_ms = world_monotonic_ms(world);
     }
+    ret->items[CUSTODY_CREDENTIALS].wanted = custody_needs_aws(conf);
+    ret->items[CUSTODY_BUCKET].wanted = conf->s3_bucket_name[0];
+    ret->bucket = conf->s3_bucket_name[0] ? BUCKET_UNKNOWN : BUCKET_NONE;
     return true;
 }
 
@@ -406,7 +439,7 @@ static void suspect_credentials(struct custody *c)
 bool custody_look(struct custody *c)
 {
     static bool (*const looks[])(struct custody *, bool *, struct err *) = {
-        look_credentials, look_database, look_app_secret, look_cognito};
+        look_credentials, look_database, look_app_secret, look_cognito, look_bucket};
     enum custody_item item = next_item(c);
     struct err err = {0};
     bool changed = false;
@@ -422,9 +455,12 @@ bool custody_look(struct custody *c)
         suspect_credentials(c);
     if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
         for (int i = 0; i < CUSTODY_ITEMS; i++)
-            if (c->items[i].failures > 0)
+            if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
                 c->items[i].due_ms = world_monotonic_ms(c->world);
-    log_look(c, item, changed, &err);
+    if (item == CUSTODY_BUCKET)
+        note_bucket(c, &err);
+    else
+        log_look(c, item, changed, &err);
     explicit_bzero(c->arena.base, c->arena.used);
     arena_reset(&c->arena);
     return changed;

@@ -9,6 +9,7 @@
 #define FCGI_POOL_CUSTODY_H
 
 #include "common/run/world.h"
+#include "fcgi/pool/scoreboard.h"
 #include "fcgi/pool/vault.h"
 #include "fcgi/settings.h"
 
@@ -18,6 +19,7 @@ enum custody_item {
     CUSTODY_DATABASE,
     CUSTODY_APP_SECRET,
     CUSTODY_COGNITO,
+    CUSTODY_BUCKET, /* not kept, but looked at: the bucket of the images */
     CUSTODY_ITEMS
 };
 const char *custody_item_name(enum custody_item item);
@@ -36,6 +38,8 @@ struct custody {
     struct arena arena; /* of one look; wiped behind it */
     struct vault_set set;
     struct custody_state items[CUSTODY_ITEMS];
+    enum bucket_state bucket;
+    char bucket_error[200];    /* why it is not BUCKET_UP */
     int64_t credentials_at_ms; /* monotonic: when they were last looked for */
     int64_t promote_at_ms;     /* monotonic: when the new application secret begins to sign */
     /* Connects with a login, to see whether the database takes it. A seam for tests. */

@@ -131,6 +131,9 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
     if (!buf_cstr(&missing))
         copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
     seen.credentials_end_ms = credentials_end_ms(&k->custody.set.credentials, world);
+    seen.bucket = k->custody.bucket;
+    copy_text(seen.bucket_error, sizeof seen.bucket_error,
+              slice_from_cstr(k->custody.bucket_error));
     scoreboard_publish(board, &seen);
     log_change(&seen, k->database);
     k->database = seen.database;

@@ -17,6 +17,12 @@ const char *worker_state_name(enum worker_state state)
     return name_of(ARRAY(names), (unsigned)state);
 }
 
+const char *bucket_state_name(enum bucket_state state)
+{
+    static const char *const names[] = {"none", "unknown", "up", "down"};
+    return names[state];
+}
+
 const char *database_state_name(enum database_state state)
 {
     static const char *const names[] = {"unknown", "up", "down", "old_schema"};

@@ -25,6 +25,11 @@ struct worker_slot {
 enum database_state { DATABASE_UNKNOWN, DATABASE_UP, DATABASE_DOWN, DATABASE_OLD_SCHEMA };
 const char *database_state_name(enum database_state state);
 
+/* What HeadBucket with the credentials in force said last. It never makes a task unready: the
+ * catalogue is served without its images. */
+enum bucket_state { BUCKET_NONE /* is configured */, BUCKET_UNKNOWN, BUCKET_UP, BUCKET_DOWN };
+const char *bucket_state_name(enum bucket_state state);
+
 /* What the keeper publishes. */
 struct snapshot {
     int64_t checked_ms; /* when the last look began, monotonic; 0: none yet */
@@ -33,6 +38,8 @@ struct snapshot {
     char server[64], error[200];
     char missing[128];          /* secrets that are not there yet, as words; "" when all are */
     int64_t credentials_end_ms; /* monotonic; 0: never, or there are none */
+    enum bucket_state bucket;
+    char bucket_error[200];
 };
 
 struct scoreboard {

@@ -129,6 +129,15 @@ static void write_secrets(struct buf *out, const struct snapshot *seen, int64_t 
     buf_add_char(out, '}');
 }
 
+static void write_bucket(struct buf *out, const struct snapshot *seen)
+{
+    json_add_name(out, "bucket");
+    buf_add_char(out, '{');
+    json_add_member(out, "state", slice_from_cstr(bucket_state_name(seen->bucket)));
+    json_add_member(out, "error", slice_from_cstr(seen->bucket_error));
+    buf_add_char(out, '}');
+}
+
 static void write_status(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
     struct snapshot seen = fresh_snapshot(s, now_ms);
@@ -146,6 +155,7 @@ static void write_status(const struct status_source *s, int64_t now_ms, struct r
     buf_add_char(out, '}');
     write_database(out, &seen, now_ms);
     write_secrets(out, &seen, now_ms);
+    write_bucket(out, &seen);
     buf_add_char(out, '}');
 }
 

@@ -19,6 +19,7 @@ from .process import Process, free_port, start
 SERVER = Path(__file__).with_name("aws_server.py")
 ARN = "arn:aws:secretsmanager:us-east-2:000000000000:secret:cbu"
 DATABASE, MIGRATE, APP = f"{ARN}/database", f"{ARN}/migrate", f"{ARN}/app"
+BUCKET = "cbu-images"
 CREDENTIALS_LIFE_S = 3600
 
 
@@ -38,6 +39,8 @@ class Aws:
         return {
             "DATABASE_SECRET_ARN": DATABASE,
             "APP_JWT_SECRET_ARN": APP,
+            "S3_BUCKET_NAME": BUCKET,
+            "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.url,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}/credentials",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self.folder.secret("aws-token"),
@@ -88,6 +91,7 @@ class Aws:
         self.folder.secret("aws-token")
         state = self._load()
         state["life_s"] = CREDENTIALS_LIFE_S
+        state["bucket"] = BUCKET
         for arn, (user, password) in logins.items():
             if arn not in state["secrets"]:
                 _put(state, arn, json.dumps({"username": user, "password": password}))

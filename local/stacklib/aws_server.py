@@ -1,5 +1,5 @@
-"""A stand-in for what the service needs of AWS beside S3 and Cognito: the container credentials
-endpoint of ECS, and GetSecretValue of Secrets Manager. Run as `aws_server.py STATE PORT`.
+"""A stand-in for what the service needs of AWS beside Cognito: the container credentials endpoint
+of ECS, GetSecretValue of Secrets Manager, and HeadBucket of S3. Run as `aws_server.py STATE PORT`.
 
 It reads its state file (see aws.py) at every request, and refuses what AWS would refuse: a wrong
 authorization token, a signature that is not right, an unknown or expired key, a clock that is off,
@@ -70,12 +70,24 @@ class Handler(BaseHTTPRequestHandler):
         self.state = json.loads(self.state_file.read_text())
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            self.check_signature(body)
+            self.check_signature(body, "secretsmanager", "x-amz-target")
             self.answer(200, self.secret(body))
         except Refusal as refusal:
             self.answer(400, {"__type": str(refusal), "Message": str(refusal)})
 
-    def check_signature(self, body: bytes) -> None:
+    def do_HEAD(self) -> None:
+        """HeadBucket, path style; a HEAD is refused without a word."""
+        self.state = json.loads(self.state_file.read_text())
+        try:
+            self.check_signature(b"", "s3", "x-amz-content-sha256")
+            status = 200 if self.path == f"/{self.state['bucket']}" else 404
+        except Refusal:
+            status = 403
+        self.send_response(status)
+        self.send_header("x-amz-request-id", hashlib.md5(str(time.time_ns()).encode()).hexdigest())
+        self.end_headers()
+
+    def check_signature(self, body: bytes, wanted: str, header: str) -> None:
         parts = AUTHORIZATION.fullmatch(self.headers.get("Authorization", ""))
         if not parts:
             raise Refusal("MissingAuthenticationTokenException")
@@ -85,15 +97,15 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal("UnrecognizedClientException")
         when = self.headers.get("X-Amz-Date", "")
         sent = calendar.timegm(time.strptime(when, "%Y%m%dT%H%M%SZ"))
-        if abs(time.time() - sent) > CLOCK_LIMIT_S or service != "secretsmanager":
+        if abs(time.time() - sent) > CLOCK_LIMIT_S or service != wanted:
             raise Refusal("InvalidSignatureException")
         fields = [f"{name}:{' '.join(self.headers[name].split())}\n" for name in names.split(";")]
         path = quote(unquote(self.path), safe="/-_.~")
         digest = hashlib.sha256(body).hexdigest()
-        canonical = "\n".join(("POST", path, "", "".join(fields), names, digest))
+        canonical = "\n".join((self.command, path, "", "".join(fields), names, digest))
         secret = keys[0]["SecretAccessKey"]
         right = signature(secret, (day, region, service), when, canonical)
-        needed = {"host", "x-amz-date", "x-amz-security-token", "x-amz-target"}
+        needed = {"host", "x-amz-date", "x-amz-security-token", header}
         if not hmac.compare_digest(right, given) or not needed <= set(names.split(";")):
             raise Refusal("InvalidSignatureException")
 

@@ -96,6 +96,23 @@ def is_ready(stack: Stack) -> bool:
     return status_page(Path(stack.env["STATUS_SOCKET"]), "/health/ready").status == 200
 
 
+def heads(stack: Stack) -> list[int]:
+    """The statuses of all signed HEADs of the bucket so far."""
+    events = (json.loads(line) for line in stack.app_log().splitlines() if line.startswith("{"))
+    return [event["status"] for event in events if event.get("operation") == "HeadBucket"]
+
+
+def wait_for_bucket(stack: Stack) -> None:
+    """S3 takes a HEAD signed from now on."""
+    before = len(heads(stack))
+    wait_for(lambda: 200 in heads(stack)[before:], "a HEAD that S3 takes")
+    page = Path(stack.env["STATUS_SOCKET"])
+    wait_for(
+        lambda: status_page(page, "/status").json()["bucket"] == {"state": "up", "error": ""},
+        "the bucket on the status page",
+    )
+
+
 def current_secrets(stack: Stack) -> set[str]:
     """Every secret text there is at the moment, in any place."""
     folder = stack.data / "secrets"
@@ -165,6 +182,7 @@ def test_the_credentials(stack: Stack) -> None:
             stack.command("rotate", "credentials")
             wait_for_change(stack, "credentials", before)
             load.wait_for_more()
+            wait_for_bucket(stack)
         # They work: the next secret is got with them.
         before = changes(stack, "database_secret")
         stack.command("rotate", "database")
@@ -183,10 +201,13 @@ def test_an_outage_of_both_endpoints(stack: Stack) -> None:
             assert is_ready(stack)
             assert load.failures == []
             time.sleep(0.5)
+        status = status_page(Path(stack.env["STATUS_SOCKET"]), "/status").json()
+        assert status["bucket"]["state"] == "down"
         stack.command("start", "aws")
         before = changes(stack, "database_secret")
         stack.command("rotate", "database")
         wait_for_change(stack, "database_secret", before)
+        wait_for_bucket(stack)
         load.wait_for_more()
     assert load.failures == []
 

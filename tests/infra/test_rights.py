@@ -106,7 +106,7 @@ def test_task_role_of_the_service(default: Assembly) -> None:
 
 def test_listing_is_limited_to_the_pictures(default: Assembly) -> None:
     (statement,) = (s for _, s in default.role_statements() if s["Action"] == "s3:ListBucket")
-    assert statement["Condition"] == {"StringLike": {"s3:prefix": ["products/*"]}}
+    assert statement["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["products/*"]}}
 
 
 def test_roles_of_the_migration(default: Assembly) -> None:

@@ -19,6 +19,7 @@ from stacks import (
     EX_UNAVAILABLE,
     EX_USAGE,
     Service,
+    is_alive,
     plain_environment,
     run_cbu,
     wait_for,
@@ -71,6 +72,7 @@ BAD_VALUES: dict[str, list[str]] = {
     "AWS_ENDPOINT_URL_SECRETS_MANAGER": ["127.0.0.1:5000", "ftp://x", "https://x/", "x" * 1025],
     "AWS_ENDPOINT_URL_S3": ["127.0.0.1:5000", "https://x/"],
     "COGNITO_CLIENT_SECRET": ["x" * 4097],
+    "S3_BUCKET_NAME": ["ab", "Images"],
     "SECRETS_INTERVAL_S": ["0", "86401"],
     "AWS_REGION": ["x" * 65],
     "AWS_ACCESS_KEY_ID": ["x" * 129],
@@ -325,8 +327,11 @@ def test_second_service_on_a_live_socket_is_refused(catalogue: Catalogue) -> Non
 def test_stale_sockets_are_replaced(catalogue: Catalogue) -> None:
     settings = {**catalogue.stack.settings, "WORKERS": "1"}
     with Service(**settings) as first:
+        workers = wait_for(first.workers, "a worker")
         first.process.kill()
         first.wait()
+        # They end with their master, but a moment later, and listen until then.
+        wait_for(lambda: not any(is_alive(pid) for pid in workers.values()), "their end")
         paths = [first.folder / name for name in ("fcgi.sock", "status.sock")]
         assert all(path.is_socket() for path in paths)
         sockets = {name: first.settings[name] for name in ("FCGI_SOCKET", "STATUS_SOCKET")}

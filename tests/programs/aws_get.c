@@ -1,11 +1,12 @@
-/* aws_get.c - a test program: gets credentials or a secret over the real network code, with short
- * limits, and prints what came of it as one JSON line. tests/vectors/test_aws_answers.py gives it
- * hostile endpoints.
+/* aws_get.c - a test program: gets credentials or a secret, or heads a bucket, over the real
+ * network code, with short limits, and prints what came of it as one JSON line.
+ * tests/vectors/test_aws_answers.py gives it hostile endpoints.
  *
- * usage: aws_get credentials URL | aws_get secret URL [CA_FILE]
+ * usage: aws_get credentials|secret|bucket URL [CA_FILE]
  * Answer: {"result":"ok"} or {"result":"dependency_unreachable","cause":"..."}; with "length" of
  * what was got. The call's log event goes to standard error. */
 #include "common/aws/credentials.h"
+#include "common/aws/s3.h"
 #include "common/aws/secrets.h"
 #include "common/base/json_write.h"
 #include "common/run/log.h"
@@ -39,6 +40,9 @@ static bool get(struct aws_client *client, char **argv, struct arena *arena, siz
         *ret_length = secret.text.len;
         return good;
     }
+    const struct s3_place bucket = {place.region, place.endpoint, SLICE("images")};
+    if (strcmp(argv[1], "bucket") == 0)
+        return s3_head_bucket(client, &key, &bucket, arena, err);
     bool good = credentials_fetch(&settings, client, arena, &got, err);
     *ret_length = strlen(got.secret_key);
     return good;

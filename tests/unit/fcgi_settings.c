@@ -71,6 +71,7 @@ static const struct range_row {
     {"LOG_LEVEL", {"DEBUG", "ERROR"}, {"debug", "TRACE", "INFO|WARN", "1"}},
     {"SHOP_CURRENCY", {"EUR", "XXX"}, {"eur", "EU", "EURO", "E\xC3\xBC"}},
     {"FCGI_SOCKET", {"/a", "/run/x y"}, {"a", "/", "run/cbu.sock", "./s"}},
+    {"S3_BUCKET_NAME", {"cbu", "cbu.images-1"}, {"ab", "Images", "-cbu", "cbu..images"}},
     {"STATUS_SOCKET", {"/a", "/run/x y"}, {"a", "/", "run/cbu.sock", "./s"}},
 };
 START_TEST(settings_ranges)

@@ -84,7 +84,9 @@ static struct conf make_conf(void)
         .app_jwt_secret_arn = "",
         .cognito_client_secret = "",
         .cognito_client_secret_arn = "",
+        .s3_bucket_name = "",
         .aws_region = "us-east-2",
+        .aws_endpoint_s3 = "http://127.0.0.1:3",
         .aws_endpoint_secrets_manager = "http://127.0.0.1:1",
         .aws_container_full_uri = "http://127.0.0.1:2/credentials",
         .secrets_interval_s = 300,
@@ -163,21 +165,26 @@ static bool fake_try(void *ctx, const struct db_target *target, struct err *err)
     return true;
 }
 
-static void set_up(struct fixture *f, const struct fake_http_answer *answers, size_t count)
+static void open_custody(struct fixture *f)
 {
     struct err err = {0};
     CLEANUP(vault_set_wipe) struct vault_set start;
+    custody_plain(&f->conf, &start);
+    ck_assert(custody_init(&f->conf, &f->http.world.world, f->http.client.outside, &start,
+                           &f->custody, &err));
+    f->custody.try_login = fake_try;
+    f->custody.try_ctx = f;
+}
+
+static void set_up(struct fixture *f, const struct fake_http_answer *answers, size_t count)
+{
     f->conf = make_conf();
     f->conf.database_secret_arn = "cbu/database";
     f->conf.app_jwt_secret_arn = "cbu/app";
     f->refuse = NULL;
     f->tries = 0;
     fake_http_open(&f->http, answers, count);
-    custody_plain(&f->conf, &start);
-    ck_assert(custody_init(&f->conf, &f->http.world.world, f->http.client.outside, &start,
-                           &f->custody, &err));
-    f->custody.try_login = fake_try;
-    f->custody.try_ctx = f;
+    open_custody(f);
 }
 
 static void tear_down(struct fixture *f)
@@ -343,8 +350,52 @@ START_TEST(custody_renews_credentials)
 }
 END_TEST
 
+/* The bucket is looked at with the credentials in force; a refusal makes the keeper look for
+ * others, and others make it look again. It is never missing: the catalogue does without its
+ * images. */
+START_TEST(custody_looks_at_the_bucket)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07), {.status = 200, .body = ""}, {.status = 403, .body = ""},
+        CREDENTIALS("ASIA2", AT_23_07), {.status = 200, .body = ""}, {.failure = &ERR_AWS_ANSWER}};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    custody_done(&f.custody);
+    f.conf.database_secret_arn = f.conf.app_jwt_secret_arn = "";
+    f.conf.s3_bucket_name = "images";
+    open_custody(&f);
+    ck_assert_int_eq(f.custody.bucket, BUCKET_UNKNOWN);
+    ck_assert_str_eq(missing(&f), "credentials");
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_int_eq(f.custody.bucket, BUCKET_UP);
+    ck_assert_str_eq(f.http.requests[1].url, "http://127.0.0.1:3/images");
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 1); /* refused, then others, then up again */
+    ck_assert_int_eq(f.custody.bucket, BUCKET_UP);
+    ck_assert_str_eq(f.custody.bucket_error, "");
+    ck_assert_ptr_nonnull(strstr(f.http.requests[4].authorization, "ASIA2"));
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_int_eq(f.custody.bucket, BUCKET_DOWN);
+    ck_assert_str_eq(f.custody.bucket_error, "HeadBucket: fake failure");
+    ck_assert_str_eq(missing(&f), "");
+    ck_assert_int_eq(f.custody.items[CUSTODY_BUCKET].failures, 1);
+    tear_down(&f);
+}
+END_TEST
+
+START_TEST(custody_needs_aws_for_a_bucket)
+{
+    struct conf conf = make_conf();
+    conf.s3_bucket_name = "images";
+    ck_assert(custody_needs_aws(&conf));
+}
+END_TEST
+
 void pool_custody(struct suite *s)
 {
+    suite_test(s, custody_looks_at_the_bucket);
+    suite_test(s, custody_needs_aws_for_a_bucket);
     suite_test(s, custody_pauses_grow);
     suite_rows(s, custody_turns_the_ring, COUNT(ring_rows));
     suite_test(s, custody_takes_plain_values);

@@ -152,6 +152,7 @@ START_TEST(keeper_runs_until_sigterm)
         .app_jwt_secret_arn = "",
         .cognito_client_secret = "",
         .cognito_client_secret_arn = "",
+        .s3_bucket_name = "",
         .keeper_interval_ms = 60000,
     };
     struct vault_set plain;

@@ -73,42 +73,19 @@ static const struct ready_row {
     int status;
     bool stopping;
 } ready_rows[] = {
-    {"all is well", "ii", "up", "answering", {0, DATABASE_UP, 1, 1, "", "", "", 0}, 200, false},
-    {"a busy worker will do",
-     "bs",
-     "up",
-     "answering",
-     {0, DATABASE_UP, 1, 1, "", "", "", 0},
-     200,
-     false},
-    {"none is up",
-     "ss",
-     "up",
-     "none is running",
-     {0, DATABASE_UP, 1, 1, "", "", "", 0},
-     503,
-     false},
-    {"all are leaving",
-     "ek",
-     "up",
-     "none is running",
-     {0, DATABASE_UP, 1, 1, "", "", "", 0},
-     503,
-     false},
-    {"all have crashed",
-     "--",
-     "up",
-     "none is running",
-     {0, DATABASE_UP, 1, 1, "", "", "", 0},
-     503,
-     false},
-    {"stopping", "ib", "up", "answering", {0, DATABASE_UP, 1, 1, "", "", "", 0}, 503, true},
-    {"database down",
+    {"all is well", "ii", "up", "answering", {.database = DATABASE_UP}, 200, false},
+    {"a busy worker will do", "bs", "up", "answering", {.database = DATABASE_UP}, 200, false},
+    {"none is up", "ss", "up", "none is running", {.database = DATABASE_UP}, 503, false},
+    {"all are leaving", "ek", "up", "none is running", {.database = DATABASE_UP}, 503, false},
+    {"all have crashed", "--", "up", "none is running", {.database = DATABASE_UP}, 503, false},
+    {"stopping", "ib", "up", "answering", {.database = DATABASE_UP}, 503, true},
+    {"database down", "i", "down", "answering", {.database = DATABASE_DOWN}, 503, false},
+    {"the bucket is away",
      "i",
-     "down",
+     "up",
      "answering",
-     {0, DATABASE_DOWN, 0, 1, "", "x", "", 0},
-     503,
+     {.database = DATABASE_UP, .bucket = BUCKET_DOWN, .bucket_error = "HeadBucket: status 403"},
+     200,
      false},
     {"a secret is not there yet",
      "i",
@@ -117,32 +94,26 @@ static const struct ready_row {
      {.database = DATABASE_UP, .missing = "app_secret"},
      503,
      false},
-    {"old schema",
-     "i",
-     "old_schema",
-     "answering",
-     {0, DATABASE_OLD_SCHEMA, 0, 1, "", "", "", 0},
-     503,
-     false},
+    {"old schema", "i", "old_schema", "answering", {.database = DATABASE_OLD_SCHEMA}, 503, false},
     {"nobody has looked yet",
      "i",
      "unknown",
      "answering",
-     {-1, DATABASE_UNKNOWN, 0, 0, "", "", "", 0},
+     {.checked_ms = -1, .database = DATABASE_UNKNOWN},
      503,
      false},
     {"a look 30 s ago counts",
      "i",
      "up",
      "answering",
-     {30000, DATABASE_UP, 1, 1, "", "", "", 0},
+     {.checked_ms = 30000, .database = DATABASE_UP},
      200,
      false},
     {"one a little older does not",
      "i",
      "unknown",
      "answering",
-     {30001, DATABASE_UP, 1, 1, "", "", "", 0},
+     {.checked_ms = 30001, .database = DATABASE_UP},
      503,
      false},
 };
@@ -188,7 +159,13 @@ END_TEST
 START_TEST(status_page)
 {
     struct fixture f;
-    const struct snapshot seen = {NOW_MS - 1500, DATABASE_UP, 7, 3, "MariaDB 10.11.19", "", "", 0};
+    const struct snapshot seen = {.checked_ms = NOW_MS - 1500,
+                                  .database = DATABASE_UP,
+                                  .schema_version = 7,
+                                  .latency_ms = 3,
+                                  .server = "MariaDB 10.11.19",
+                                  .bucket = BUCKET_DOWN,
+                                  .bucket_error = "HeadBucket: status 403"};
     set_up(&f, "bs-e", false);
     struct worker_slot *first = &f.board.workers[0];
     atomic_store(&first->pid, 101);
@@ -218,7 +195,8 @@ START_TEST(status_page)
         "\"keeper_crashes\":5},\"keeper\":{\"pid\":99},"
         "\"database\":{\"state\":\"up\",\"server\":\"MariaDB 10.11.19\",\"schema_version\":7,"
         "\"schema_version_needed\":1,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
-        "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null}}");
+        "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null},"
+        "\"bucket\":{\"state\":\"down\",\"error\":\"HeadBucket: status 403\"}}");
     ck_assert_int_eq(f.reply.status, 200);
 }
 END_TEST
@@ -238,8 +216,10 @@ END_TEST
 START_TEST(status_page_with_a_stale_look)
 {
     struct fixture f;
-    const struct snapshot seen = {NOW_MS - 90000, DATABASE_UP, 1,  3,
-                                  "MySQL 8.0.31", "",          "", NOW_MS + 4000};
+    const struct snapshot seen = {.checked_ms = NOW_MS - 90000,
+                                  .database = DATABASE_UP,
+                                  .server = "MySQL 8.0.31",
+                                  .credentials_end_ms = NOW_MS + 4000};
     set_up(&f, "i", false);
     scoreboard_publish(&f.board, &seen);
     const char *body = get(&f, HTTP_GET, "/status");
@@ -253,10 +233,14 @@ END_TEST
 START_TEST(status_page_at_its_longest)
 {
     struct fixture f;
-    struct snapshot seen = {
-        INT64_MIN / 2, DATABASE_OLD_SCHEMA, INT64_MIN, INT64_MIN, "", "", "", 0};
+    struct snapshot seen = {.checked_ms = INT64_MIN / 2,
+                            .database = DATABASE_OLD_SCHEMA,
+                            .schema_version = INT64_MIN,
+                            .latency_ms = INT64_MIN,
+                            .bucket = BUCKET_UNKNOWN};
     memset(seen.server, '\x01', sizeof seen.server - 1);
     memset(seen.error, '\x01', sizeof seen.error - 1);
+    memset(seen.bucket_error, '\x01', sizeof seen.bucket_error - 1);
     set_up(&f, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss", true);
     for (size_t i = 0; i < WORKERS_MAX; i++) {
         struct worker_slot *w = &f.board.workers[i];

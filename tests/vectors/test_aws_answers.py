@@ -1,5 +1,6 @@
-"""Endpoints that misbehave: whatever the container's credentials endpoint or Secrets Manager sends,
-the program's answer is bounded in time and memory, says what was wrong, and shows no secret."""
+"""Endpoints that misbehave: whatever the container's credentials endpoint, Secrets Manager or S3
+sends, the program's answer is bounded in time and memory, says what was wrong, and shows no
+secret."""
 
 from __future__ import annotations
 
@@ -207,6 +208,41 @@ def test_a_good_answer(what: str, body: dict[str, str]) -> None:
         assert b"authorization: aws4-hmac-sha256 credential=akid/" in head
         assert b"x-amz-security-token: test-session\r\n" in head
     assert b"expect:" not in head
+
+
+# A HEAD has no body, so what could be wrong with one is passed over.
+HOSTILE_HEADS = {
+    "nothing": (send(b""), UNREACHABLE),
+    "silence": (silence, UNREACHABLE),
+    "drip in the header": (drip_header, UNREACHABLE),
+    "endless header": (endless_header, ANSWER),
+    "no HTTP": (send(b"SSH-2.0-OpenSSH\r\n"), ANSWER),
+    "a length that is no number": (send(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"), ANSWER),
+    "another region": (send(reply("", "301 Moved Permanently")), ANSWER),
+    "an error of its own": (send(reply("", "500 Internal Server Error")), ANSWER),
+    "forbidden": (send(reply("", "403 Forbidden")), REFUSED),
+    "absent": (send(reply("", "404 Not Found")), "bucket_absent"),
+    "a body all the same": (endless, "ok"),
+    "good": (send(reply("")), "ok"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_HEADS)
+def test_heads_of_a_bucket(name: str) -> None:
+    behaviour, result = HOSTILE_HEADS[name]
+    with endpoint(behaviour) as server:
+        answer = get("bucket", server.url)
+    assert answer["result"] == result, answer
+    assert server.requests[0].startswith(b"HEAD /images HTTP/1.1\r\n")
+    assert b"x-amz-security-token: test-session\r\n" in server.requests[0].lower()
+
+
+def test_a_head_does_not_follow_a_redirect() -> None:
+    with endpoint(send(reply(""))) as other:
+        location = f"Location: {other.url}/images\r\n"
+        with endpoint(send(reply("", "307 Temporary Redirect", location))) as server:
+            assert get("bucket", server.url)["result"] == ANSWER
+        assert other.requests == []
 
 
 def test_answers_in_pieces() -> None:
