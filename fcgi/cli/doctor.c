@@ -2,11 +2,13 @@
 
 #include "common/base/number.h"
 #include "fcgi/cli/nginx_variables.h"
+#include "fcgi/pool/connections.h"
 #include "fcgi/pool/worker.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const struct doctor_fact doctor_facts[] = {
@@ -95,9 +97,15 @@ const struct doctor_rule doctor_rules[] = {
     {"queue-within-nginx",
      DOCTOR_WARNING,
      DOCTOR_UP_TO,
-     {{2, "FCGI_BACKLOG", NULL}, {2, "WORKERS", NULL}},
+     {{2, "FCGI_BACKLOG", NULL}, {2, "WORKERS", NULL}, {1, "NGINX_KEEPALIVE", NULL}},
      {{1, "NGINX_WORKER_CONNECTIONS", "NGINX_WORKER_PROCESSES"}},
      "nginx runs out of connections before the queue is full, and drops clients without a 503"},
+    {"kept-within-descriptors",
+     DOCTOR_WARNING,
+     DOCTOR_UP_TO,
+     {{1, "NGINX_KEEPALIVE", "NGINX_WORKER_PROCESSES"}},
+     {{1, "DESCRIPTORS", NULL}},
+     "a worker that is left alone closes connections that nginx has just kept"},
     {"body-within-worker",
      DOCTOR_ERROR,
      DOCTOR_UP_TO,
@@ -148,10 +156,17 @@ static bool find(const struct doctor *doctor, const char *name, int64_t *ret)
             *ret = doctor_facts[i].value;
             return true;
         }
-    if (strcmp(name, "SOMAXCONN") == 0 || strcmp(name, "MEMORY_MIB") == 0) {
-        *ret = *name == 'S' ? doctor->somaxconn : doctor->memory_mib;
-        return *ret >= 0;
-    }
+    const struct {
+        const char *name;
+        int64_t value;
+    } measured[] = {{"SOMAXCONN", doctor->somaxconn},
+                    {"MEMORY_MIB", doctor->memory_mib},
+                    {"DESCRIPTORS", doctor->descriptors}};
+    for (size_t i = 0; i < COUNT(measured); i++)
+        if (strcmp(measured[i].name, name) == 0) {
+            *ret = measured[i].value;
+            return *ret >= 0;
+        }
     return conf_find_int(&settings_table, doctor->conf, name, ret) || find_nginx(doctor, name, ret);
 }
 
@@ -262,10 +277,13 @@ struct doctor doctor_system(const struct conf *conf)
     int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     int64_t limit = read_number("/sys/fs/cgroup/memory.max");
     int64_t memory = limit >= 0 && limit < machine ? limit : machine;
+    struct rlimit files = {0};
+    bool known = getrlimit(RLIMIT_NOFILE, &files) == 0;
     return (struct doctor){
         .conf = conf,
         .lookup = getenv,
         .somaxconn = read_number("/proc/sys/net/core/somaxconn"),
         .memory_mib = memory / (int64_t)MIB(1),
+        .descriptors = known ? (int64_t)connections_most(files.rlim_max) : -1,
     };
 }

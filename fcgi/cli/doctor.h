@@ -23,7 +23,7 @@ struct doctor_rule {
     const char *name;
     enum doctor_severity severity;
     enum doctor_relation relation;
-    struct doctor_term left[2], right[1];
+    struct doctor_term left[3], right[1];
     const char *consequence;
 };
 
@@ -33,6 +33,7 @@ struct doctor {
     char *(*lookup)(const char *name); /* nginx's variables: getenv */
     int64_t somaxconn;                 /* -1: not known, its rules are left out */
     int64_t memory_mib;                /* -1: as above */
+    int64_t descriptors;               /* -1: as above */
 };
 
 /* A number that AWS or the program decides, and where it is written. */
@@ -49,8 +50,8 @@ extern const size_t doctor_facts_count;
 
 enum doctor_result { DOCTOR_HOLDS, DOCTOR_BROKEN, DOCTOR_UNKNOWN };
 
-/* Reads /proc/sys/net/core/somaxconn and the memory limit: the least of the cgroup's (version 2)
- * and the machine's. */
+/* Reads /proc/sys/net/core/somaxconn, the memory limit (the least of the cgroup's, version 2, and
+ * the machine's) and the limit of descriptors. */
 struct doctor doctor_system(const struct conf *conf);
 /* Appends the rule with its numbers: "A (5) + 2 x B (7) < C (12)". UNKNOWN: a value is missing. */
 enum doctor_result doctor_judge(const struct doctor *doctor, const struct doctor_rule *rule,

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -29,6 +30,7 @@ struct master {
     struct scoreboard *board;
     struct vault *vault;
     struct listener listener;
+    struct handover handover;
     struct status_server *status;
     int signal_fd;
     pid_t pid;
@@ -87,19 +89,44 @@ static struct vault *open_vault(const struct conf *conf, struct err *err)
     return vault;
 }
 
+/* Each connection of nginx is a descriptor here, and the kernel counts those on their way from one
+ * worker to another by the same limit. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* What the workers go by. */
+static void publish_target(struct master *m)
+{
+    int target = (int)m->pool.target;
+    atomic_store(&m->board->wanted, target);
+    if (atomic_load(&m->board->slots) < target)
+        atomic_store(&m->board->slots, target);
+}
+
 static bool open_master(struct master *m, struct err *err)
 {
+    raise_descriptor_limit();
     pool_init(&m->pool, (size_t)m->conf->workers, m->conf->stop_timeout_s * MS_PER_S);
     m->board = scoreboard_open(err);
+    if (m->board)
+        publish_target(m);
     m->vault = m->board ? open_vault(m->conf, err) : NULL;
     if (!m->vault || !open_signals(m, err) ||
         !listener_open(m->conf->fcgi_socket, (int)m->conf->fcgi_backlog, &m->listener, err))
         return false;
     const struct status_source source = {&m->pool, m->board, m->pid, now_ms(m), stale_ms(m->conf)};
     m->status = status_server_open(m->conf->status_socket, &source, err);
-    if (!m->status)
-        listener_close(&m->listener);
-    return m->status != NULL;
+    if (m->status && handover_open(&m->handover, err))
+        return true;
+    status_server_close(m->status);
+    listener_close(&m->listener);
+    return false;
 }
 
 static void reset_slot(struct worker_slot *slot, int64_t started_ms)
@@ -123,9 +150,17 @@ static int run_child(struct master *m, size_t slot)
     status_server_forget(m->status);
     if (slot == POOL_KEEPER) {
         close(m->listener.fd);
+        handover_close(&m->handover);
         return keeper_run(m->conf, m->world, m->board, m->vault);
     }
-    return worker_run(m->conf, m->world, m->listener.fd, &m->board->workers[slot], m->vault);
+    const struct worker_setting setting = {.conf = m->conf,
+                                           .world = m->world,
+                                           .listen_fd = m->listener.fd,
+                                           .handover = &m->handover,
+                                           .board = m->board,
+                                           .slot = slot,
+                                           .vault = m->vault};
+    return worker_run(&setting);
 }
 
 /* Children leave by _exit(), past the place where LeakSanitizer looks; so it is asked here. */
@@ -224,6 +259,8 @@ static void on_exit_of(struct master *m, pid_t pid, int status)
                  now_ms(m) - m->pool.slots[i].started_at_ms);
         set_pid(m, i, 0);
         count_answers(m, i);
+        if (i != POOL_KEEPER)
+            scoreboard_bury(m->board, &m->board->workers[i]);
         pool_on_exit(&m->pool, i, worker && atomic_load(&worker->requests) > 0, now_ms(m));
         if (m->pool.gave_up && !gave_up_before)
             log_error("pool.gave_up", KV_I64("quick_crashes", m->pool.counts.quick_crashes));
@@ -261,6 +298,7 @@ static void on_signal(struct master *m, int signal_number)
     case SIGTTIN:
     case SIGTTOU:
         pool_on_resize(&m->pool, signal_number == SIGTTIN ? 1 : -1);
+        publish_target(m);
         log_info("serve.resized", KV_I64("workers", m->pool.target));
         break;
     default: /* SIGCHLD */
@@ -340,6 +378,7 @@ int master_run(const struct conf *conf, const struct world *world)
     run_loop(&m);
     status_server_close(m.status);
     listener_close(&m.listener);
+    handover_close(&m.handover);
     log_info("serve.stopped", KV_I64("gave_up", m.pool.gave_up));
     return m.pool.gave_up ? EX_SOFTWARE : EX_OK;
 }

@@ -1,5 +1,7 @@
 #include "fcgi/pool/scoreboard.h"
 
+#include "common/base/hex.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,6 +39,83 @@ struct scoreboard *scoreboard_open(struct err *err)
         return memory; /* zeroed: no worker, nothing known */
     err_fail(err, &ERR_INTERNAL, "scoreboard: %s", strerror(errno));
     return NULL;
+}
+
+struct request_id request_id_parse(struct slice text)
+{
+    struct request_id id = {0};
+    if (text.len != 32)
+        return id;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = hex_digit(text.ptr[i]);
+        uint64_t *half = i < 16 ? &id.high : &id.low;
+        if (digit < 0)
+            return (struct request_id){0};
+        *half = *half << 4 | (uint64_t)digit;
+    }
+    return id;
+}
+
+static bool is_same(struct request_id id, const _Atomic uint64_t *high, const _Atomic uint64_t *low)
+{
+    return atomic_load_explicit(high, memory_order_relaxed) == id.high &&
+           atomic_load_explicit(low, memory_order_relaxed) == id.low;
+}
+
+/* The workers other than `own` that serve, or served when they died, this request. nginx repeats a
+ * request only when the connection of the worker before has closed, so those are dead too. */
+static unsigned count_deaths(const struct scoreboard *board, const struct worker_slot *own,
+                             struct request_id id)
+{
+    unsigned count = 0;
+    int slots = atomic_load_explicit(&board->slots, memory_order_relaxed);
+    for (int i = 0; i < slots && i < WORKERS_MAX; i++) {
+        const struct worker_slot *slot = &board->workers[i];
+        count += slot != own && is_same(id, &slot->request_high, &slot->request_low);
+    }
+    if (atomic_load_explicit(&board->burials, memory_order_relaxed) > 0)
+        for (size_t i = 0; i < FALLEN_MAX; i++)
+            count += is_same(id, &board->fallen[i].high, &board->fallen[i].low);
+    return count;
+}
+
+/* Tries to see the slots and the fallen as they were at one moment. */
+#define LOOKS_MAX 1000
+
+unsigned scoreboard_begin(struct scoreboard *board, struct worker_slot *slot, struct request_id id)
+{
+    unsigned count = 0;
+    atomic_store_explicit(&slot->request_low, id.low, memory_order_relaxed);
+    atomic_store_explicit(&slot->request_high, id.high, memory_order_release);
+    if (id.high == 0 && id.low == 0)
+        return 0;
+    for (int i = 0; i < LOOKS_MAX; i++) {
+        uint64_t before = atomic_load_explicit(&board->burials, memory_order_acquire);
+        count = count_deaths(board, slot, id);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 &&
+            atomic_load_explicit(&board->burials, memory_order_relaxed) == before)
+            break;
+    }
+    return count;
+}
+
+void scoreboard_end(struct worker_slot *slot)
+{
+    atomic_store_explicit(&slot->request_high, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->request_low, 0, memory_order_relaxed);
+}
+
+void scoreboard_bury(struct scoreboard *board, struct worker_slot *slot)
+{
+    uint64_t high = atomic_load(&slot->request_high), low = atomic_load(&slot->request_low);
+    if (high == 0 && low == 0)
+        return;
+    uint64_t number = atomic_fetch_add(&board->burials, 1) / 2;
+    atomic_store(&board->fallen[number % FALLEN_MAX].high, high);
+    atomic_store(&board->fallen[number % FALLEN_MAX].low, low);
+    scoreboard_end(slot);
+    atomic_fetch_add(&board->burials, 1);
 }
 
 void scoreboard_publish(struct scoreboard *board, const struct snapshot *snapshot)

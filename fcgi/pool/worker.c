@@ -3,18 +3,18 @@
 #include "common/base/number.h"
 #include "common/db/mysql.h"
 #include "common/run/log.h"
+#include "common/web/problem.h"
 #include "common/web/reply.h"
 #include "fcgi/api/dispatch.h"
 #include "fcgi/api/routes.h"
+#include "fcgi/pool/connections.h"
 #include "fcgi/pool/fastcgi_answer.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -27,11 +27,8 @@
 #define HEADERS_MAX    KIB(4)
 /* What a Unix socket takes without being asked, less the kernel's own share. */
 #define SOCKET_BYTES   KIB(96)
-/* nginx sends whole requests at once; a peer silent for so long is gone. */
-#define PEER_TIMEOUT_S 10
-/* A worker killed between being woken and accepting leaves a connection that no other was told of;
- * this is the longest it then waits for an idle one. */
-#define LOOK_AGAIN_MS  1000
+/* A read is tried by so many workers: one may have been ended from outside, two have not. */
+#define ATTEMPTS_MAX   2
 
 /* A worker whose login is refused waits so long for another, and asks for one so often. */
 #define LOGIN_WAIT_MS      3000
@@ -41,13 +38,13 @@
 struct worker {
     const struct conf *conf;
     const struct world *world;
+    struct scoreboard *board;
     struct worker_slot *slot;
     struct vault *vault;
     uint64_t secrets_version; /* of what is in use; see take_secrets() */
     uint64_t login_version;   /* of the login that was used last */
     int64_t ask_login_at_ms;  /* monotonic: asked in vain, not again before */
-    int listen_fd, epoll_fd;
-    sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
+    struct connections connections;
     struct db *db;
     struct api api;
     struct arena arena, answer_memory;
@@ -55,40 +52,26 @@ struct worker {
     char headers[HEADERS_MAX];
 };
 
-/* Only ever delivered inside epoll_pwait(), so it has nothing to do but to interrupt it. */
-static volatile sig_atomic_t end_asked;
-
-static void on_sigterm(int signal_number)
+/* SIGTERM stays blocked and arrives through a descriptor. libfcgi installs handlers of its own for
+ * it and for SIGUSR1; these replace them. */
+static bool open_signals(struct worker *w, struct err *err)
 {
-    (void)signal_number;
-    end_asked = 1;
-}
-
-/* libfcgi installs handlers of its own for SIGTERM and SIGUSR1; ours replace them. */
-static void set_signals(struct worker *w)
-{
-    struct sigaction term = {.sa_handler = on_sigterm}, ignore = {.sa_handler = SIG_IGN};
-    sigfillset(&w->wait_mask);
-    sigdelset(&w->wait_mask, SIGTERM);
-    sigaction(SIGTERM, &term, NULL);
+    struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigaction(SIGTERM, &standard, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL);
+    w->connections.end_fd = signalfd(-1, &end, SFD_NONBLOCK | SFD_CLOEXEC);
+    return w->connections.end_fd >= 0 ||
+           err_fail(err, &ERR_INTERNAL, "signalfd: %s", strerror(errno));
 }
 
 static void set_state(const struct worker *w, enum worker_state state)
 {
     atomic_store(&w->slot->state_since_ms, world_monotonic_ms(w->world));
     atomic_store(&w->slot->state, (int)state);
-}
-
-/* EPOLLEXCLUSIVE: a new connection wakes one idle worker, not all of them. */
-static bool open_epoll(struct worker *w, struct err *err)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE};
-    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll_fd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->listen_fd, &event) != 0)
-        return err_fail(err, &ERR_INTERNAL, "epoll: %s", strerror(errno));
-    return true;
 }
 
 /* Waits, within reason, until the keeper has published something else than what was refused. The
@@ -152,9 +135,9 @@ static bool open_worker(struct worker *w, struct err *err)
     struct db_options options = {0};
     if (FCGX_Init() != 0)
         return err_fail(err, &ERR_INTERNAL, "libfcgi did not start");
-    set_signals(w);
     if (!arena_init(&w->arena, REQUEST_MEMORY, err) ||
-        !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_epoll(w, err) ||
+        !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_signals(w, err) ||
+        !connections_open(&w->connections, err) ||
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
     api_init(w->conf->shop_currency, &w->api);
@@ -173,37 +156,9 @@ static void close_worker(struct worker *w)
     api_done(&w->api);
     arena_done(&w->answer_memory);
     arena_done(&w->arena);
-    close(w->epoll_fd);
-}
-
-/* SIGTERM stays blocked but while waiting; a worker that is never idle finds it pending. */
-static bool must_end(void)
-{
-    sigset_t pending;
-    return end_asked || (sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1);
-}
-
-/* The next connection, waiting for it; -1 when the worker shall end: SIGTERM came, or the listening
- * socket is shut and its queue empty. A connection that woke this worker woke no other, so it is
- * taken even when the end was asked for meanwhile. */
-static int accept_connection(const struct worker *w)
-{
-    bool woken = false;
-    struct epoll_event event = {0};
-    while (woken || !must_end()) {
-        int fd = accept4(w->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
-            return fd;
-        /* A socket that is shut says EINVAL only where it may block; this one just hangs up. */
-        if (errno == EINVAL || (errno == EAGAIN && woken && event.events & EPOLLHUP))
-            return -1;
-        woken = false;
-        if (errno == EAGAIN)
-            woken = epoll_pwait(w->epoll_fd, &event, 1, LOOK_AGAIN_MS, &w->wait_mask) > 0;
-        else if (errno != EINTR && errno != ECONNABORTED)
-            usleep(1000); /* out of descriptors or memory: do not spin */
-    }
-    return -1;
+    connections_close(&w->connections);
+    if (w->connections.end_fd >= 0)
+        close(w->connections.end_fd);
 }
 
 static struct slice param(const FCGX_Request *fcgi, const char *name)
@@ -271,8 +226,8 @@ static void widen_socket(int fd, size_t bytes)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
 }
 
-/* A failed write is nginx hanging up: there is nobody left to tell. */
-static void send_reply(const FCGX_Request *fcgi, const struct request *req,
+/* False: nginx has hung up, and there is nobody left to tell. */
+static bool send_reply(const FCGX_Request *fcgi, const struct request *req,
                        const struct reply *reply)
 {
     char storage[HEADERS_MAX + 256];
@@ -281,7 +236,7 @@ static void send_reply(const FCGX_Request *fcgi, const struct request *req,
     if (!reply->content_type || req->method == HTTP_HEAD)
         body.len = 0;
     widen_socket(fcgi->ipcFd, body.len);
-    (void)!fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
+    return fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
 }
 
 static void count_request(const struct worker *w)
@@ -292,57 +247,88 @@ static void count_request(const struct worker *w)
     atomic_store(&w->slot->database_connects, db_connects(w->db));
 }
 
-/* One request, from a connection that libfcgi has read. */
-static void serve_request(struct worker *w, FCGX_Request *fcgi)
+/* A request that ended every worker it came to would end them all: over a kept connection nginx
+ * repeats a read without counting. Tells whether this one may be served. */
+static bool begin_request(struct worker *w, const struct request *req, struct slice target)
+{
+    unsigned deaths = scoreboard_begin(w->board, w->slot, request_id_parse(req->request_id));
+    if (deaths < ATTEMPTS_MAX)
+        return true;
+    log_error("request.refused", KV_STR("method", http_method_name(req->method)),
+              KV_SLICE("target", target), KV_I64("deaths", deaths));
+    return false;
+}
+
+/* Whether nginx may send the next request over the same connection: it keeps those of reads. */
+static bool is_kept(const FCGX_Request *fcgi, const struct request *req)
+{
+    return fcgi->keepConnection && (req->method == HTTP_GET || req->method == HTTP_HEAD) &&
+           param(fcgi, "CONNECTION_CLOSE").len == 0;
+}
+
+/* One request, from a connection that libfcgi has read. Returns whether nginx may use the
+ * connection again. */
+static bool serve_request(struct worker *w, FCGX_Request *fcgi)
 {
     struct request req;
+    bool kept = false;
     take_secrets(w);
     if (read_request(w, fcgi, &req)) {
+        struct slice target = param(fcgi, "REQUEST_URI");
         log_set_request(req.request_id, req.trace_id);
-        dispatch(&w->api, w->db, &w->arena, &req, param(fcgi, "REQUEST_URI"), &w->reply);
-        send_reply(fcgi, &req, &w->reply);
+        if (begin_request(w, &req, target))
+            dispatch(&w->api, w->db, &w->arena, &req, target, &w->reply);
+        else
+            problem_write(&w->reply, &req, &ERR_UNAVAILABLE, NULL);
+        kept = send_reply(fcgi, &req, &w->reply) && is_kept(fcgi, &req);
         log_debug("request.done", KV_STR("method", http_method_name(req.method)),
                   KV_SLICE("path", req.path), KV_I64("status", w->reply.status),
                   KV_I64("bytes", w->reply.body.len));
         log_set_request((struct slice){0}, (struct slice){0});
+        scoreboard_end(w->slot);
         count_request(w);
     }
     arena_reset(&w->arena);
     arena_trim(&w->answer_memory, w->reply.body.len);
+    return kept;
 }
 
 /* The connection is closed by us alone: libfcgi would first wait for nginx to close its side. */
-static void serve_connection(struct worker *w, int fd)
+static void serve_connection(struct worker *w, struct connection *connection)
 {
-    const struct timeval timeout = {.tv_sec = PEER_TIMEOUT_S};
     FCGX_Request fcgi;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    bool kept = false, open = true;
     if (FCGX_InitRequest(&fcgi, -1, 0) == 0) { /* -1: libfcgi never accepts by itself */
-        fcgi.ipcFd = fd;
+        fcgi.ipcFd = connection->fd;
         fcgi.keepConnection = 1; /* or FCGX_Accept_r() would close what it is handed */
         if (FCGX_Accept_r(&fcgi) == 0) {
-            serve_request(w, &fcgi);
+            kept = serve_request(w, &fcgi);
             FCGX_Free(&fcgi, 0);
         } else {
-            fd = -1; /* closed by libfcgi, as a request it could not read */
+            open = false; /* closed by libfcgi, as a request it could not read */
         }
     }
-    if (fd >= 0)
-        close(fd);
+    if (open && kept && !connection->last)
+        connections_keep(&w->connections, connection);
+    else if (open)
+        close(connection->fd);
 }
 
-int worker_run(const struct conf *conf, const struct world *world, int listen_fd,
-               struct worker_slot *slot, struct vault *vault)
+int worker_run(const struct worker_setting *setting)
 {
-    struct worker w = {.conf = conf,
-                       .world = world,
-                       .slot = slot,
-                       .vault = vault,
-                       .listen_fd = listen_fd,
-                       .epoll_fd = -1};
+    struct worker w = {.conf = setting->conf,
+                       .world = setting->world,
+                       .board = setting->board,
+                       .slot = &setting->board->workers[setting->slot],
+                       .vault = setting->vault,
+                       .connections = {.world = setting->world,
+                                       .listen_fd = setting->listen_fd,
+                                       .handover = setting->handover,
+                                       .workers = &setting->board->wanted,
+                                       .end_fd = -1,
+                                       .epoll_fd = -1}};
+    struct connection connection;
     struct err err = {0};
-    int fd;
     if (!open_worker(&w, &err)) {
         log_error("worker.failed", KV_STR("cause", err.cause));
         close_worker(&w);
@@ -350,9 +336,9 @@ int worker_run(const struct conf *conf, const struct world *world, int listen_fd
     }
     log_info("worker.started", KV_I64("pid", getpid()));
     set_state(&w, WORKER_IDLE);
-    while ((fd = accept_connection(&w)) >= 0) {
+    while (connections_next(&w.connections, &connection)) {
         set_state(&w, WORKER_BUSY);
-        serve_connection(&w, fd);
+        serve_connection(&w, &connection);
         set_state(&w, WORKER_IDLE);
     }
     close_worker(&w);

@@ -27,20 +27,21 @@ class Request:
 
 
 class Exchange:
-    """One accepted connection: the request, and the means to answer it well or badly."""
+    """One request on a connection, and the means to answer it well or badly."""
 
     def __init__(self, connection: socket.socket, request: Request) -> None:
         self.connection = connection
         self.request = request
+        self.ended = False
 
     def write(self, data: bytes) -> None:
         """Sends part of the answer (CGI headers, blank line, body)."""
-        for start in range(0, len(data), 32768):
-            self.connection.sendall(_record(STDOUT, data[start : start + 32768]))
+        self.connection.sendall(_stdout(data))
 
     def end(self) -> None:
         """Says that the answer is complete."""
-        self.connection.sendall(_record(STDOUT, b"") + _record(END_REQUEST, bytes(8)))
+        self.ended = True
+        self.connection.sendall(_end())
 
     def answer(self, body: bytes = b"{}", status: int = 200, *headers: str) -> None:
         """Answers as a healthy worker does."""
@@ -50,10 +51,13 @@ class Exchange:
         head = "".join(f"{line}\r\n" for line in [*lines, f"Content-Length: {len(body)}"])
         # A worker never writes the body of an answer to HEAD, and neither does this one.
         only_head = self.request.params.get("REQUEST_METHOD") == "HEAD"
-        self.write(head.encode() + b"\r\n" + (b"" if only_head else body))
-        self.end()
+        content = head.encode() + b"\r\n" + (b"" if only_head else body)
+        self.ended = True
+        # In one piece, so that nginx is done with the connection when the client has the answer.
+        self.connection.sendall(_stdout(content) + _end())
 
 
+READS = ("GET", "HEAD")
 Behaviour = Callable[[Exchange], None]
 
 
@@ -76,11 +80,16 @@ class FcgiPeer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.behave: Behaviour = answer
+        # Whether a connection stays open behind a read that was answered, as a worker leaves it.
+        self.keeping = False
         self.requests: list[Request] = []
         # Accepted connections: one for each attempt of nginx, whether a request was read or not.
         self.attempts = 0
+        # Connections that are open now.
+        self.open = 0
         # Set at the end, so that a hanging behaviour can wait for it.
         self.stopping = threading.Event()
+        self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(64)
@@ -104,6 +113,7 @@ class FcgiPeer:
         self.requests.clear()
         self.attempts = 0
         self.behave = behave
+        self.keeping = False
 
     def hang(self, exchange: Exchange) -> None:
         """The behaviour of a stuck worker: silent until the test is over."""
@@ -115,26 +125,50 @@ class FcgiPeer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.attempts += 1
+            with self._lock:
+                self.attempts += 1
+                self.open += 1
             if self.behave is die_at_accept:
                 connection.close()
+                self._count_closed()
                 continue
             connection.settimeout(LIMIT_S)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
+    def _count_closed(self) -> None:
+        with self._lock:
+            self.open -= 1
+
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            request = _read_request(connection)
+        # nginx may hang up first: it cuts off what takes too long, and closes what it kept.
+        with connection, contextlib.suppress(ConnectionError, TimeoutError):
+            while self._serve_one(connection):
+                pass
+        self._count_closed()
+
+    def _serve_one(self, connection: socket.socket) -> bool:
+        """Whether another request may come."""
+        request = _read_request(connection)
+        with self._lock:
             self.requests.append(request)
-            # nginx may hang up first: it cuts off what takes too long.
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                self.behave(Exchange(connection, request))
+        exchange = Exchange(connection, request)
+        self.behave(exchange)
+        return self.keeping and exchange.ended and request.params["REQUEST_METHOD"] in READS
 
 
 def _record(kind: int, content: bytes) -> bytes:
     return struct.pack(">BBHHBx", 1, kind, 1, len(content), 0) + content
+
+
+def _stdout(data: bytes) -> bytes:
+    pieces = (data[start : start + 32768] for start in range(0, len(data), 32768))
+    return b"".join(_record(STDOUT, piece) for piece in pieces)
+
+
+def _end() -> bytes:
+    return _record(STDOUT, b"") + _record(END_REQUEST, bytes(8))
 
 
 def _read_exactly(connection: socket.socket, size: int) -> bytes:

@@ -272,12 +272,20 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
+    def send(self, method: str, target: str, body: bytes | None = None, **headers: str) -> None:
+        """Returns when the request is on its way."""
+        self._connection.request(method, target, body, headers)
+
+    def receive(self) -> Answer:
+        """The answer to what was sent last."""
+        response = self._connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
     def request(
         self, method: str, target: str, body: bytes | None = None, **headers: str
     ) -> Answer:
-        self._connection.request(method, target, body, headers)
-        response = self._connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        self.send(method, target, body, **headers)
+        return self.receive()
 
     def get(self, target: str, **headers: str) -> Answer:
         return self.request("GET", target, None, **headers)

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -599,6 +600,90 @@ def test_read_survives_one_dying_worker(edge: Edge, method: str) -> None:
     assert edge.workers.attempts == 2
     log = edge.nginx.access_log(got.headers["X-Request-Id"])
     assert (log["attempts"], log["upstream_status"]) == (2, "502, 200")
+
+
+def keep_connections(edge: Edge, count: int) -> None:
+    """Makes nginx keep so many connections to the workers, all of them idle."""
+    edge.workers.reset()
+    edge.workers.keeping = True
+    together = threading.Barrier(count)
+
+    def answer_together(exchange: Exchange) -> None:
+        together.wait(LIMIT_S)
+        edge.workers.behave = answer
+        exchange.answer()
+
+    edge.workers.behave = answer_together
+    with ThreadPoolExecutor(count) as threads:
+        for got in threads.map(edge.nginx.get, ["/a"] * count):
+            assert got.status == 200
+    assert edge.workers.attempts == count
+
+
+KEPT = 4
+
+
+@pytest.fixture
+def kept_edge() -> Iterator[Edge]:
+    """An nginx that keeps some connections, all of which are open and idle."""
+    with edge_with(NGINX_KEEPALIVE=str(KEPT)) as edge:
+        keep_connections(edge, KEPT)
+        edge.workers.requests.clear()
+        edge.workers.attempts = 0
+        yield edge
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_reads_use_kept_connections(kept_edge: Edge, method: str) -> None:
+    for number in range(1, 4):
+        assert kept_edge.nginx.request(method, "/v1/products/1").status == 200
+        assert len(kept_edge.workers.requests) == number
+        assert kept_edge.workers.attempts == (0 if method in READS else number)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("behaviour", [die, die_within_headers, reset_connection])
+def test_dying_workers_with_kept_connections(
+    kept_edge: Edge, method: str, behaviour: Behaviour
+) -> None:
+    """A kept connection that fails is no attempt to nginx. So it goes on until it has none left and
+    makes its two attempts then; that a worker serves no request under which two have died is the
+    workers' part. A write takes none of this, however many connections are kept."""
+    kept_edge.workers.behave = behaviour
+    got = kept_edge.nginx.request(method, "/v1/products/1")
+    assert got.status == 503
+    if method != "HEAD":
+        check_problem(got, "unavailable", "/v1/products/1")
+    assert len(kept_edge.workers.requests) == (KEPT + 2 if method in READS else 1)
+    assert kept_edge.workers.attempts == (2 if method in READS else 1)
+    assert "no live upstreams" not in kept_edge.nginx.error_log()
+
+
+def test_all_kept_connections_die_at_once(kept_edge: Edge) -> None:
+    """Every worker with every kept connection, in the instant of the request."""
+    died = 0
+
+    def die_on_kept(exchange: Exchange) -> None:
+        nonlocal died
+        died += 1
+        (die if died <= KEPT + 1 else answer)(exchange)
+
+    kept_edge.workers.behave = die_on_kept
+    assert kept_edge.nginx.get("/v1/products/1").status == 200
+    assert (died, kept_edge.workers.attempts) == (KEPT + 2, 2)
+
+
+@pytest.mark.parametrize("keepalive", ["0", "1", "3"])
+def test_no_more_connections_are_kept_than_set(keepalive: str) -> None:
+    with edge_with(NGINX_KEEPALIVE=keepalive) as edge:
+        keep_connections(edge, 5)
+        deadline = time.monotonic() + LIMIT_S
+        while edge.workers.open != int(keepalive) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert edge.workers.open == int(keepalive)
+        # A worker is told when no other request will come.
+        closes = {request.params.get("CONNECTION_CLOSE") for request in edge.workers.requests}
+        assert closes == ({"1"} if keepalive == "0" else {None})
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -107,7 +107,10 @@ class Readers:
 
 
 @pytest.mark.timeout(900)
-def test_killed_workers_cost_no_read(catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_killed_workers_cost_no_read(catalogue: Catalogue, at_once: int) -> None:
+    """One of eight, busy or idle; or every idle one in the same moment, with all the connections
+    that nginx keeps to them."""
     rng = random.Random(SEED)
     kills = 0
     pause = threading.Event()
@@ -115,9 +118,13 @@ def test_killed_workers_cost_no_read(catalogue: Catalogue) -> None:
         with Readers(service, catalogue, READS) as readers:
             while readers.running:
                 pause.wait(KILL_EVERY_S)
-                workers = service.workers()
-                kill(rng.choice(list(workers.values())), signal.SIGKILL)
-                kills += 1
+                page = service.status()["workers"]["list"]
+                idle = [worker["pid"] for worker in page if worker["state"] == "idle"]
+                up = [*service.workers().values()]
+                chosen = [rng.choice(up)] if at_once == 1 else rng.sample(idle, len(idle))
+                for pid in chosen:
+                    kill(pid, signal.SIGKILL)
+                kills += len(chosen)
             readers.join()
             assert readers.wrong == []
             assert readers.count == READS
@@ -213,21 +220,27 @@ def test_no_more_than_64_workers(catalogue: Catalogue) -> None:
 
 
 # ---- stopping ----
+@pytest.mark.parametrize("keepalive", ["64", "0"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_answers_what_is_running_and_what_waits(
-    catalogue: Catalogue, number: signal.Signals
+    catalogue: Catalogue, number: signal.Signals, keepalive: str
 ) -> None:
     target = f"/v1/products/{min(catalogue.products)}"
+    nginx = {"NGINX_KEEPALIVE": keepalive}
     with (
-        Service(WORKERS="2", **catalogue.stack.settings) as service,
-        ThreadPoolExecutor(1) as thread,
+        Service(nginx=nginx, WORKERS="2", **catalogue.stack.settings) as service,
+        contextlib.ExitStack() as clients,
     ):
         # Both workers have a connection to the database, so nothing else can hold them up.
         get_together(service, [target] * 8)
         with locked(catalogue.sql, "products"):
-            running = thread.submit(get_together, service, [target] * 8)
-            wait_for(lambda: waiting_connections(service.folder / "fcgi.sock") == 8, "8 requests")
-            assert service.status()["workers"]["busy"] == 2
+            running = [clients.enter_context(service.client()) for _ in range(8)]
+            for client in running:
+                client.send("GET", target)
+            # nginx has taken those in before it answers this one.
+            with service.client() as other:
+                assert other.get("/health/live").status == 200
+            wait_for(lambda: service.status()["workers"]["busy"] == 2, "two busy workers")
             service.signal(number)
             wait_for(lambda: service.events("serve.stopping"), "serve.stopping")
             page = service.status()
@@ -235,11 +248,11 @@ def test_stop_answers_what_is_running_and_what_waits(
             assert service.page("/health/live").status == 200
             assert service.page("/health/ready").status == 503
             assert not (service.folder / "fcgi.sock").exists()
-            with service.client() as late:
-                check_problem(late.get(target), 503, "unavailable")
-        answers = running.result()
+        answers = [client.receive() for client in running]
         assert [answer.status for answer in answers] == [200] * 8
         assert service.wait() == 0
+        with service.client() as late:
+            check_problem(late.get(target), 503, "unavailable")
         assert service.events("process.killed") == []
         assert service.events("serve.stopped")
         assert list(service.folder.glob("*.sock")) == []
@@ -336,6 +349,46 @@ def test_slow_workers_make_others_wait_but_lose_none(catalogue: Catalogue) -> No
 
 
 # ---- crashes ----
+@pytest.mark.parametrize("keepalive", ["64", "0"])
+def test_request_that_kills_its_workers_reaches_two_at_most(
+    catalogue: Catalogue, keepalive: str
+) -> None:
+    """nginx would hand a read to a worker for each connection it keeps, so the workers count."""
+    target = f"/v1/products/{min(catalogue.products)}"
+    nginx = {"NGINX_KEEPALIVE": keepalive}
+    with (
+        Service(nginx=nginx, WORKERS="4", **catalogue.stack.settings) as service,
+        service.client() as client,
+    ):
+        # Each worker has answered, and with "64" nginx keeps connections to all of them.
+        def all_have_answered() -> bool:
+            get_together(service, ["/v1/products?limit=100"] * 8)
+            return all(worker["requests"] for worker in service.status()["workers"]["list"])
+
+        wait_for(all_have_answered, "an answer of each worker")
+
+        def busy_worker() -> int:
+            busy = [w["pid"] for w in service.status()["workers"]["list"] if w["state"] == "busy"]
+            return busy[0] if busy else 0
+
+        with locked(catalogue.sql, "products"):
+            client.send("GET", target)
+            for _ in range(2):
+                pid = wait_for(busy_worker, "the worker that has it")
+                kill(pid, signal.SIGKILL)
+                wait_for(lambda pid=pid: busy_worker() != pid, "its end")
+            check_problem(client.receive(), 503, "unavailable")
+        assert service.status()["restarts"]["crashes"] == 2
+        refused = service.events("request.refused")
+        if keepalive == "0":
+            assert refused == []
+        else:
+            assert [(e["target"], e["method"], e["deaths"]) for e in refused] == [
+                (target, "GET", 2)
+            ]
+        assert client.get(target).status == 200
+
+
 @contextlib.contextmanager
 def pool_without_nginx(catalogue: Catalogue, workers: int, **more: str) -> Iterator[Service]:
     settings = {**catalogue.stack.settings, "WORKERS": str(workers), **more}

@@ -31,7 +31,7 @@ static struct doctor examine(const char *const *values, struct conf *conf)
     environment = values;
     *conf = (struct conf){0};
     ck_assert(conf_read(&settings_table, look_up, USE_SERVE, conf, &faults));
-    return (struct doctor){conf, look_up, .somaxconn = 4096, .memory_mib = 768};
+    return (struct doctor){conf, look_up, .somaxconn = 4096, .memory_mib = 768, .descriptors = 960};
 }
 
 static const char *const nothing[] = {NULL};
@@ -76,8 +76,11 @@ static const struct rule_row {
     {"age-within-proxy", {"DATABASE_MAX_AGE_S", "86399"}, {"DATABASE_MAX_AGE_S", "86400"}},
     {"backlog-within-kernel", {"FCGI_BACKLOG", "4096"}, {"FCGI_BACKLOG", "4097"}},
     {"queue-within-nginx",
-     {"FCGI_BACKLOG", "1016", "WORKERS", "8"},
-     {"FCGI_BACKLOG", "1017", "WORKERS", "8"}},
+     {"FCGI_BACKLOG", "984", "WORKERS", "8"},
+     {"FCGI_BACKLOG", "985", "WORKERS", "8"}},
+    {"kept-within-descriptors",
+     {"NGINX_KEEPALIVE", "512", "NGINX_WORKER_PROCESSES", "1"},
+     {"NGINX_KEEPALIVE", "512", "NGINX_WORKER_PROCESSES", "2"}},
     {"body-within-worker", {"NGINX_MAX_BODY", "4096k"}, {"NGINX_MAX_BODY", "5m"}},
     {"pool-within-memory", {"WORKERS", "64"}, {NULL}},
 };
@@ -135,9 +138,10 @@ START_TEST(doctor_says_what_does_not_fit)
     ck_assert_msg(strstr(text, "warning: backlog-within-kernel: not FCGI_BACKLOG (5000) <= "
                                "SOMAXCONN (128): the kernel"),
                   "%s", text);
-    ck_assert_msg(strstr(text, "warning: queue-within-nginx: not 2 x FCGI_BACKLOG (5000) + 2 x "
-                               "WORKERS (8) <= NGINX_WORKER_CONNECTIONS (2048) x "
-                               "NGINX_WORKER_PROCESSES (1): nginx"),
+    ck_assert_msg(strstr(text,
+                         "warning: queue-within-nginx: not 2 x FCGI_BACKLOG (5000) + 2 x "
+                         "WORKERS (8) + NGINX_KEEPALIVE (64) <= NGINX_WORKER_CONNECTIONS (2048) x "
+                         "NGINX_WORKER_PROCESSES (1): nginx"),
                   "%s", text);
 }
 END_TEST
@@ -147,10 +151,11 @@ START_TEST(doctor_unknown_values_decide_nothing)
     static const char *const odd[] = {"NGINX_MAX_BODY", "much", NULL};
     struct conf conf;
     struct doctor doctor = examine(odd, &conf);
-    doctor.somaxconn = doctor.memory_mib = -1;
+    doctor.somaxconn = doctor.memory_mib = doctor.descriptors = -1;
     ck_assert_int_eq(judge(&doctor, "body-within-worker"), DOCTOR_UNKNOWN);
     ck_assert_int_eq(judge(&doctor, "backlog-within-kernel"), DOCTOR_UNKNOWN);
     ck_assert_int_eq(judge(&doctor, "pool-within-memory"), DOCTOR_UNKNOWN);
+    ck_assert_int_eq(judge(&doctor, "kept-within-descriptors"), DOCTOR_UNKNOWN);
     ck_assert(doctor_report(&doctor, false, stderr));
 }
 END_TEST

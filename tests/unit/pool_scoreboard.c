@@ -41,6 +41,69 @@ START_TEST(scoreboard_slots_share_no_cache_line)
 }
 END_TEST
 
+static const struct id_row {
+    const char *text;
+    uint64_t high, low;
+} id_rows[] = {
+    {"a0b1c2d3e4f5061728394a5b6c7d8e9f", 0xa0b1c2d3e4f50617, 0x28394a5b6c7d8e9f},
+    {"A0B1C2D3E4F5061728394A5B6C7D8E9F", 0xa0b1c2d3e4f50617, 0x28394a5b6c7d8e9f},
+    {"a0b1c2d3e4f5061728394a5b6c7d8e9", 0, 0},
+    {"a0b1c2d3e4f5061728394a5b6c7d8e9f0", 0, 0},
+    {"a0b1c2d3e4f5061728394a5b6c7d8e9g", 0, 0},
+    {"", 0, 0},
+};
+START_TEST(scoreboard_reads_request_ids)
+{
+    const struct id_row *r = &id_rows[_i];
+    struct request_id id = request_id_parse(slice_from_cstr(r->text));
+    ck_assert_uint_eq(id.high, r->high);
+    ck_assert_uint_eq(id.low, r->low);
+}
+END_TEST
+
+/* Who else serves it, or died under it, wherever that stands. */
+START_TEST(scoreboard_counts_deaths)
+{
+    const struct request_id one = {1, 2}, other = {1, 3}, none = {0, 0};
+    struct scoreboard *board = open_board();
+    struct worker_slot *w = board->workers;
+    atomic_store(&board->slots, 4);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[0], one), 0);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[0], one), 0); /* itself does not count */
+    ck_assert_uint_eq(scoreboard_begin(board, &w[1], other), 0);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[2], one), 1);
+    scoreboard_bury(board, &w[0]);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[2], one), 1);
+    scoreboard_bury(board, &w[2]);
+    scoreboard_bury(board, &w[2]); /* it is moved once */
+    ck_assert_uint_eq(scoreboard_begin(board, &w[3], one), 2);
+    scoreboard_end(&w[3]); /* answered */
+    scoreboard_bury(board, &w[3]);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[0], one), 2);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[0], none), 0);
+    close_board(board);
+}
+END_TEST
+
+START_TEST(scoreboard_forgets_the_oldest_deaths)
+{
+    struct scoreboard *board = open_board();
+    struct worker_slot *w = board->workers;
+    atomic_store(&board->slots, 2);
+    for (uint64_t i = 0; i <= FALLEN_MAX; i++) {
+        scoreboard_begin(board, &w[0], (struct request_id){7, i});
+        scoreboard_bury(board, &w[0]);
+    }
+    ck_assert_uint_eq(scoreboard_begin(board, &w[1], (struct request_id){7, 0}), 0);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[1], (struct request_id){7, 1}), 1);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[1], (struct request_id){7, FALLEN_MAX}), 1);
+    /* A master killed in the midst of it: nobody waits for its end. */
+    atomic_fetch_add(&board->burials, 1);
+    ck_assert_uint_eq(scoreboard_begin(board, &w[1], (struct request_id){7, 1}), 1);
+    close_board(board);
+}
+END_TEST
+
 START_TEST(scoreboard_names)
 {
     ck_assert_str_eq(worker_state_name(WORKER_NONE), "none");
@@ -164,6 +227,9 @@ void pool_scoreboard(struct suite *s)
 {
     suite_test(s, scoreboard_begins_empty);
     suite_test(s, scoreboard_slots_share_no_cache_line);
+    suite_rows(s, scoreboard_reads_request_ids, COUNT(id_rows));
+    suite_test(s, scoreboard_counts_deaths);
+    suite_test(s, scoreboard_forgets_the_oldest_deaths);
     suite_test(s, scoreboard_names);
     suite_test(s, scoreboard_shows_the_newest);
     suite_test(s, scoreboard_half_written_copy);

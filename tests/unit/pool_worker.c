@@ -24,6 +24,7 @@
 struct fixture {
     struct scratch scratch;
     struct listener listener;
+    struct handover handover;
     struct scoreboard *board;
     struct vault *vault;
     struct conf conf;
@@ -40,8 +41,11 @@ static void set_up(struct fixture *f)
     scratch_open(&f->scratch);
     ck_assert_msg(listener_open(scratch_path(&f->scratch, "fcgi"), 64, &f->listener, &err), "%s",
                   err.cause);
+    ck_assert(handover_open(&f->handover, &err));
     f->board = scoreboard_open(&err);
     ck_assert_ptr_nonnull(f->board);
+    atomic_store(&f->board->wanted, 2);
+    atomic_store(&f->board->slots, WORKERS_MAX);
     f->vault = vault_open(&err);
     ck_assert_ptr_nonnull(f->vault);
     vault_publish(f->vault,
@@ -65,6 +69,7 @@ static void set_up(struct fixture *f)
 static void tear_down(struct fixture *f)
 {
     listener_close(&f->listener);
+    handover_close(&f->handover);
     scratch_close(&f->scratch);
     munmap(f->board, sizeof *f->board);
     close(f->log_fd);
@@ -88,7 +93,14 @@ static void start_worker(struct fixture *f, int pending)
     if (pending)
         raise(pending);
     log_start(f->log_fd, LOG_LEVEL_DEBUG);
-    _exit(worker_run(&f->conf, &f->world, f->listener.fd, &f->board->workers[0], f->vault));
+    const struct worker_setting setting = {.conf = &f->conf,
+                                           .world = &f->world,
+                                           .listen_fd = f->listener.fd,
+                                           .handover = &f->handover,
+                                           .board = f->board,
+                                           .slot = 0,
+                                           .vault = f->vault};
+    _exit(worker_run(&setting));
 }
 
 static void wait_until_idle(const struct fixture *f)
@@ -133,7 +145,7 @@ static int dial(const struct fixture *f)
     return fd;
 }
 
-enum { BEGIN_REQUEST = 1, PARAMS = 4, STDIN = 5, STDOUT = 6 };
+enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 
 static void add_record(struct buf *out, int type, struct slice content)
 {
@@ -153,6 +165,7 @@ static void add_param(struct buf *out, const char *name, struct slice value)
 
 struct question {
     const char *method, *uri, *body, *content_length; /* NULL: the body's */
+    bool kept, close; /* nginx's flag, and the parameter that says it keeps none */
 };
 
 static void add_question(struct buf *out, const struct question *q)
@@ -166,7 +179,10 @@ static void add_question(struct buf *out, const struct question *q)
     add_param(&params, "CONTENT_LENGTH",
               slice_from_cstr(q->content_length ? q->content_length : length));
     add_param(&params, "REQUEST_ID", SLICE(REQUEST_ID));
-    add_record(out, BEGIN_REQUEST, SLICE("\0\1\0\0\0\0\0\0")); /* responder, not kept */
+    if (q->close)
+        add_param(&params, "CONNECTION_CLOSE", SLICE("1"));
+    add_record(out, BEGIN_REQUEST, /* responder */
+               q->kept ? SLICE("\0\1\1\0\0\0\0\0") : SLICE("\0\1\0\0\0\0\0\0"));
     add_record(out, PARAMS, buf_slice(&params));
     add_record(out, PARAMS, SLICE(""));
     if (body.len > 0)
@@ -175,13 +191,18 @@ static void add_question(struct buf *out, const struct question *q)
     ck_assert(!params.full && !out->full);
 }
 
-static int send_question(const struct fixture *f, const struct question *q)
+static void send_on(int fd, const struct question *q)
 {
     char storage[KIB(4)];
     struct buf out = BUF(storage);
-    int fd = dial(f);
     add_question(&out, q);
     ck_assert_int_eq(send(fd, out.ptr, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
+}
+
+static int send_question(const struct fixture *f, const struct question *q)
+{
+    int fd = dial(f);
+    send_on(fd, q);
     return fd;
 }
 
@@ -208,7 +229,22 @@ static const char *receive(struct fixture *f, int fd)
 
 static const char *ask(struct fixture *f, const char *method, const char *uri, const char *body)
 {
-    return receive(f, send_question(f, &(struct question){method, uri, body, NULL}));
+    return receive(
+        f, send_question(f, &(struct question){.method = method, .uri = uri, .body = body}));
+}
+
+static const struct question get_root = {.method = "GET", .uri = "/"};
+
+/* Reads one answer, whose last record is the end of the request, and leaves the connection open. */
+static void receive_one(int fd)
+{
+    unsigned char header[8], content[KIB(8)];
+    do {
+        ck_assert_int_eq(recv(fd, header, sizeof header, MSG_WAITALL), sizeof header);
+        ssize_t length = header[4] << 8 | header[5];
+        ck_assert_int_le(length, (ssize_t)sizeof content);
+        ck_assert_int_eq(recv(fd, content, (size_t)length, MSG_WAITALL), length);
+    } while (header[1] != END_REQUEST);
 }
 
 /* ---- requests ---- */
@@ -342,10 +378,104 @@ START_TEST(worker_body_of_another_length)
     struct fixture f;
     set_up(&f);
     start_worker(&f, 0);
-    const struct question question = {"POST", "/", r->body, r->content_length};
+    const struct question question = {
+        .method = "POST", .uri = "/", .body = r->body, .content_length = r->content_length};
     const char *answer = receive(&f, send_question(&f, &question));
     ck_assert_int_eq(*answer != '\0', r->answered);
     stop_worker(&f);
+    tear_down(&f);
+}
+END_TEST
+
+/* ---- connections that nginx keeps ---- */
+
+static const struct kept_row {
+    struct question question;
+    bool kept;
+} kept_rows[] = {
+    {{.method = "GET", .uri = "/", .kept = true}, true},
+    {{.method = "HEAD", .uri = "/", .kept = true}, true},
+    {{.method = "GET", .uri = "/nothing", .kept = true}, true},
+    {{.method = "GET", .uri = "/"}, false},
+    {{.method = "GET", .uri = "/", .kept = true, .close = true}, false},
+    {{.method = "POST", .uri = "/", .body = "a", .kept = true}, false},
+    {{.method = "DELETE", .uri = "/", .kept = true}, false},
+};
+START_TEST(worker_keeps_connections_of_reads)
+{
+    const struct kept_row *r = &kept_rows[_i];
+    struct fixture f;
+    char byte;
+    set_up(&f);
+    start_worker(&f, 0);
+    int fd = send_question(&f, &r->question);
+    receive_one(fd);
+    if (r->kept) {
+        send_on(fd, &get_root);
+        receive_one(fd);
+    }
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), 0); /* the last one was not to be kept */
+    close(fd);
+    stop_worker(&f);
+    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), r->kept ? 2 : 1);
+    tear_down(&f);
+}
+END_TEST
+
+/* A silent connection holds no worker, and one that ends leaves what it keeps to the others. */
+START_TEST(worker_hands_on_what_it_keeps)
+{
+    static const struct question kept = {.method = "GET", .uri = "/", .kept = true};
+    struct fixture f;
+    struct connection connection;
+    set_up(&f);
+    start_worker(&f, 0);
+    int silent = dial(&f), fd = send_question(&f, &kept);
+    receive_one(fd);
+    send_on(fd, &kept);
+    receive_one(fd);
+    wait_until_idle(&f);
+    stop_worker(&f);
+    size_t count = 0;
+    for (; handover_take(&f.handover, &connection); count++)
+        close(connection.fd);
+    ck_assert_uint_eq(count, 2);
+    close(fd);
+    close(silent);
+    tear_down(&f);
+}
+END_TEST
+
+/* ---- requests that end their workers ---- */
+
+static const struct deaths_row {
+    int in_slots, buried; /* workers that died under this request */
+    const char *begins;
+} deaths_rows[] = {
+    {0, 0, "Status: 200 OK\r\n"},
+    {1, 0, "Status: 200 OK\r\n"},
+    {0, 1, "Status: 200 OK\r\n"},
+    {1, 1, "Status: 503 Service Unavailable\r\n"},
+    {2, 0, "Status: 503 Service Unavailable\r\n"},
+    {0, 2, "Status: 503 Service Unavailable\r\n"},
+};
+START_TEST(worker_refuses_what_killed_two)
+{
+    const struct deaths_row *r = &deaths_rows[_i];
+    const struct request_id id = request_id_parse(SLICE(REQUEST_ID));
+    struct fixture f;
+    set_up(&f);
+    for (int i = 1; i <= r->in_slots + r->buried; i++) {
+        scoreboard_begin(f.board, &f.board->workers[i], id);
+        if (i > r->in_slots)
+            scoreboard_bury(f.board, &f.board->workers[i]);
+    }
+    start_worker(&f, 0);
+    const char *answer = ask(&f, "GET", "/", "");
+    ck_assert_msg(strncmp(answer, r->begins, strlen(r->begins)) == 0, "%s", answer);
+    stop_worker(&f);
+    bool refused = strstr(read_log(&f), "\"event\":\"request.refused\"") != NULL;
+    ck_assert_int_eq(refused, r->in_slots + r->buried == 2);
     tear_down(&f);
 }
 END_TEST
@@ -363,21 +493,24 @@ START_TEST(worker_ends_when_idle)
 }
 END_TEST
 
-/* SIGTERM means this worker: what waits is left to the others, however much of it there is. */
+/* SIGTERM means this worker: what waits is left to the others, however much of it there is. One
+ * connection may have woken this worker and no other, so that one is served. */
 START_TEST(worker_ends_under_load)
 {
     struct fixture f;
     int clients[5], server;
+    size_t left = 0;
     set_up(&f);
     for (size_t i = 0; i < COUNT(clients); i++)
-        clients[i] = send_question(&f, &(struct question){"GET", "/", "", NULL});
+        clients[i] = send_question(&f, &get_root);
     start_worker(&f, SIGTERM);
     ck_assert_int_eq(exit_status(&f), EX_OK);
-    for (size_t i = 0; i < COUNT(clients); i++) {
-        ck_assert_int_ge(server = accept(f.listener.fd, NULL, NULL), 0);
+    for (; (server = accept(f.listener.fd, NULL, NULL)) >= 0; left++)
         close(server);
+    ck_assert_uint_ge(left, COUNT(clients) - 1);
+    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), (int64_t)(COUNT(clients) - left));
+    for (size_t i = 0; i < COUNT(clients); i++)
         close(clients[i]);
-    }
     tear_down(&f);
 }
 END_TEST
@@ -389,7 +522,7 @@ START_TEST(worker_drains)
     int clients[5];
     set_up(&f);
     for (size_t i = 0; i < COUNT(clients); i++)
-        clients[i] = send_question(&f, &(struct question){"GET", "/", "", NULL});
+        clients[i] = send_question(&f, &get_root);
     listener_shut(&f.listener);
     start_worker(&f, 0);
     ck_assert_int_eq(exit_status(&f), EX_OK);
@@ -434,6 +567,9 @@ void pool_worker(struct suite *s)
     suite_test(s, worker_logs);
     suite_rows(s, worker_broken_requests, COUNT(broken_rows));
     suite_rows(s, worker_body_of_another_length, COUNT(length_rows));
+    suite_rows(s, worker_keeps_connections_of_reads, COUNT(kept_rows));
+    suite_test(s, worker_hands_on_what_it_keeps);
+    suite_rows(s, worker_refuses_what_killed_two, COUNT(deaths_rows));
     suite_test(s, worker_ends_when_idle);
     suite_test(s, worker_ends_under_load);
     suite_test(s, worker_drains);

@@ -52,6 +52,7 @@
     X("cli/commands", cli_commands)                                                                \
     X("pool/pool", pool_pool)                                                                      \
     X("pool/scoreboard", pool_scoreboard)                                                          \
+    X("pool/connections", pool_connections)                                                        \
     X("pool/vault", pool_vault)                                                                    \
     X("pool/custody", pool_custody)                                                                \
     X("pool/listener", pool_listener)                                                              \
