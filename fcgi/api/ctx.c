@@ -27,6 +27,11 @@ bool ctx_query(struct ctx *ctx, void *ret, struct err *err)
     return query_read(ctx->route->query, ctx->request->query, ctx->arena, ret, &ctx->faults, err);
 }
 
+bool ctx_body(struct ctx *ctx, void *ret, struct err *err)
+{
+    return schema_read(ctx->route->body, ctx->request->body, ctx->arena, ret, &ctx->faults, err);
+}
+
 bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
             struct err *err)
 {

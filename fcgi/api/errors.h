@@ -6,6 +6,13 @@
 #include "common/base/err.h"
 
 #define API_ERR_KINDS(X)                                                                           \
+    X(ERR_AUTHENTICATION_REQUIRED, 401, "authentication_required",                                 \
+      "This address needs a bearer token.")                                                        \
+    X(ERR_FORBIDDEN, 403, "forbidden", "The token's groups do not allow this.")                    \
+    X(ERR_IF_MATCH_REQUIRED, 428, "if_match_required",                                             \
+      "This change needs If-Match with the ETag of what it changes.")                              \
+    X(ERR_KEYS_UNAVAILABLE, 503, "keys_unavailable",                                               \
+      "Tokens cannot be verified at the moment; try again later.")                                 \
     X(ERR_NOT_READY, 503, "not_ready", "The service is starting; try again in a moment.")          \
     X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")
 

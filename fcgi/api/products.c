@@ -17,7 +17,7 @@ static const struct view_field product_fields[] = {
     VIEW_FIELD(product, status, TEXT),     VIEW_FIELD(product, version, I64),
     VIEW_FIELD(product, created_at, TIME), VIEW_FIELD(product, updated_at, TIME),
 };
-static const struct view product_view = {"Product", ARRAY(product_fields)};
+const struct view product_view = {"Product", ARRAY(product_fields)};
 
 enum include { INCLUDE_TOTAL = 1 << 0 };
 

@@ -5,12 +5,15 @@
 #include "fcgi/api/service.h"
 
 /* clang-format off */
+#define ONE(status, view) {status, ANSWER_ONE, view}
+#define LIST(view)        {200, ANSWER_LIST, view}
+
 static const struct route rows[] = {
-    /* method   path                 handler                query              body  summary */
-    {HTTP_GET, "/",                  service_handler,       NULL,                 0, "What this service is"},
-    {HTTP_GET, "/v1/products",       product_list_handler,  &product_list_query,  0, "List products"},
-    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  NULL,                 0, "Read a product"},
-    {HTTP_GET, "/v1/categories",     category_list_handler, &category_list_query, 0, "List categories"},
+    /* method  path                  handler                scope       needs query                 body  limit answer                   summary */
+    {HTTP_GET, "/",                  service_handler,       SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, NULL),          "What this service is"},
+    {HTTP_GET, "/v1/products",       product_list_handler,  SCOPE_NONE, 0,    &product_list_query,  NULL, 0,    LIST(&product_view),     "List products"},
+    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, &product_view), "Read a product"},
+    {HTTP_GET, "/v1/categories",     category_list_handler, SCOPE_NONE, 0,    &category_list_query, NULL, 0,    LIST(&category_view),    "List categories"},
 };
 /* clang-format on */
 

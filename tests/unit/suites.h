@@ -39,6 +39,7 @@
     X("db/db", db_db)                                                                              \
     X("db/migrate", db_migrate)                                                                    \
     X("fcgi/settings", fcgi_settings)                                                              \
+    X("api/caller", api_caller)                                                                    \
     X("api/cursor", api_cursor)                                                                    \
     X("api/product_input", api_product_input)                                                      \
     X("api/products_store", api_products_store)                                                    \
