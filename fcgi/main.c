@@ -44,10 +44,22 @@ static const struct command {
      "Exit status: 0 stopped, 70 gave up after repeated quick crashes, 71 the system refused\n"
      "something at start, 78 bad settings or no socket.\n",
      command_serve, 0},
-    {"status", "[--json]", "show what the pool does",
-     "Asks the running master over STATUS_SOCKET. --json prints its answer as it is.\n"
-     "Exit status: 0, or 69 when no master answers.\n",
+    {"status", "[--json|--watch]", "show what the pool does",
+     "Asks the running master over STATUS_SOCKET. --json prints its answer as it is, --watch "
+     "shows\n"
+     "it again every two seconds. Exit status: 0, or 69 when no master answers.\n",
      command_status, 1},
+    {"reload", "", "replace every worker and the keeper, one at a time",
+     "Asks the master over STATUS_SOCKET and returns when all are replaced; no request is lost.\n"
+     "Settings are read at the start of the master and stay. Only the service's own user and root\n"
+     "may. Exit status: 0 done, 69 no master answers or it is stopping, 75 not done in time,\n"
+     "77 not allowed.\n",
+     command_reload, 0},
+    {"workers", "N", "have N workers, from 1 to 64, until the next start",
+     "As `cbu reload`; workers above N end after their request.\n"
+     "Exit status: 0 done, 69 no master answers or it is stopping, 75 not done in time,\n"
+     "77 not allowed.\n",
+     command_workers, 1},
     {"healthcheck", "", "succeed when the master is alive (for container health checks)",
      "Asks /health/live over STATUS_SOCKET. Exit status: 0 alive, 1 not.\n", command_healthcheck,
      0},

@@ -133,6 +133,20 @@ static const struct conf_item items[] = {
     STATUS_SOCKET_ITEM,
     CONF_INT("STOP_TIMEOUT_S", stop_timeout_s, "25", 1, 110, "s",
              "longest graceful stop; keep it below the task's stopTimeout"),
+    CONF_INT(
+        "QUEUE_TIMEOUT_MS", queue_timeout_ms, "2000", 50, 60000, "ms",
+        "a request that has waited longer for a worker gets 503 at once, before any statement"),
+    CONF_INT("REQUEST_TIMEOUT_MS", request_timeout_ms, "20000", 1000, 600000, "ms",
+             "a worker that has served one request for longer is killed and replaced"),
+    CONF_INT(
+        "SLOW_REQUEST_MS", slow_request_ms, "1000", 0, 600000, "ms",
+        "requests that take longer, waiting included, are logged with what took so long; 0: none"),
+    CONF_INT("WORKER_MAX_REQUESTS", worker_max_requests, "100000", 0, 1000000000, "requests",
+             "a worker is replaced after 90 to 110 % of so many; 0: never for that"),
+    CONF_INT("WORKER_MAX_MEMORY_MB", worker_max_memory_mb, "48", 16, 4096, "MiB",
+             "a worker with more memory of its own is replaced between two requests"),
+    CONF_INT("METRICS_INTERVAL_S", metrics_interval_s, "60", 0, 3600, "s",
+             "how often the metrics are logged in CloudWatch's embedded format; 0: never"),
     CONF_INT("KEEPER_INTERVAL_MS", keeper_interval_ms, "2000", 100, 60000, "ms",
              "how often the keeper looks after the database"),
 };

@@ -31,6 +31,8 @@ struct conf {
     /* pool */
     const char *fcgi_socket, *status_socket;
     int64_t workers, fcgi_backlog, stop_timeout_s, keeper_interval_ms;
+    int64_t queue_timeout_ms, request_timeout_ms, slow_request_ms;
+    int64_t worker_max_requests, worker_max_memory_mb, metrics_interval_s;
 };
 
 /* The commands that need a required setting. USE_STATUS, alone, reads STATUS_SOCKET and nothing

@@ -21,6 +21,7 @@ static const struct slice connect_statement =
 struct db {
     const struct db_driver *driver;
     const struct world *world;
+    struct trace *trace;
     struct db_options options;
     void *link;
     bool connected;
@@ -53,6 +54,11 @@ void db_close(struct db *db)
     db->driver->destroy(db->link);
     db_target_wipe(&db->options.target);
     free(db);
+}
+
+void db_set_trace(struct db *db, struct trace *trace)
+{
+    db->trace = trace;
 }
 
 static int64_t now_ms(const struct db *db)
@@ -104,7 +110,7 @@ static bool connect_with_login(struct db *db, unsigned *ret_number, struct err *
     return true;
 }
 
-static bool connect_now(struct db *db, struct err *err)
+static bool make_connection(struct db *db, struct err *err)
 {
     void *none = NULL;
     int64_t started_ms = now_ms(db);
@@ -132,6 +138,14 @@ static bool connect_now(struct db *db, struct err *err)
     db->connects++;
     remember_server(db);
     return true;
+}
+
+static bool connect_now(struct db *db, struct err *err)
+{
+    enum trace_phase before = trace_enter(db->trace, TRACE_SQL);
+    bool connected = make_connection(db, err);
+    trace_enter(db->trace, before);
+    return connected;
 }
 
 /* A connection that is due goes between statements, never inside a transaction. What is left of a
@@ -171,7 +185,11 @@ static bool is_schema_fault(unsigned number)
 
 static unsigned run_once(struct db *db, struct slice statement, void **ret_result)
 {
+    enum trace_phase before = trace_enter(db->trace, TRACE_SQL);
+    int64_t begun_us = trace_now_us(db->trace);
     unsigned number = db->driver->query(db->link, statement, ret_result);
+    trace_statement(db->trace, statement, trace_now_us(db->trace) - begun_us);
+    trace_enter(db->trace, before);
     db->used_at_ms = now_ms(db);
     db->pinned = db->pinned || statement.len >= SQL_PIN_BYTES;
     return number;

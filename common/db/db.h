@@ -16,6 +16,7 @@
 
 #include "common/db/driver.h"
 #include "common/db/sql.h"
+#include "common/run/trace.h"
 #include "common/run/world.h"
 
 struct db;
@@ -37,6 +38,8 @@ struct db_options {
 struct db *db_open(const struct db_driver *driver, const struct db_options *options,
                    const struct world *world, struct err *err) MUST_USE;
 void db_close(struct db *db); /* NULL is fine */
+/* From now on the time of statements and connecting counts in `trace` (borrowed; NULL: nowhere). */
+void db_set_trace(struct db *db, struct trace *trace);
 
 /* How a cell is read. I64 and TEXT refuse NULL; text is borrowed from the rows. */
 enum db_out_kind { DB_OUT_I64, DB_OUT_BOOL, DB_OUT_TEXT, DB_OUT_TEXT_OR_NULL };

@@ -118,3 +118,19 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     buf_add(&line, SLICE("}\n"));
     write_line(&line);
 }
+
+void log_members(const char *event, struct slice members)
+{
+    char storage[LOG_LINE_MAX];
+    struct buf line = BUF(storage);
+    if (state.least > LOG_LEVEL_INFO)
+        return;
+    add_time(&line);
+    json_add_member(&line, "level", slice_from_cstr(level_names[LOG_LEVEL_INFO]));
+    json_add_member(&line, "event", slice_from_cstr(event));
+    buf_add_char(&line, ',');
+    buf_add(&line, members);
+    buf_add(&line, SLICE("}\n"));
+    if (!line.full)
+        write_line(&line);
+}

@@ -33,6 +33,9 @@ void log_set_request(struct slice request_id, struct slice trace_id);
 /* Use the macros below. `fields[0]` is a placeholder that lets a macro take no field at all. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields,
                size_t count);
+/* One event of level INFO whose fields are JSON members already ("\"a\":1,\"b\":{}"), for formats
+ * that nest. A line that would be too long is not written. */
+void log_members(const char *event, struct slice members);
 struct slice log_text(struct slice text); /* never a NULL ptr: an empty text is a text */
 
 #define LOG_EVENT(level, event, ...)                                                               \

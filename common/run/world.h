@@ -10,6 +10,7 @@ struct world {
     int64_t (*now_ms)(void *ctx); /* Unix time, milliseconds, UTC */
     int64_t (*monotonic_ms)(
         void *ctx); /* for ages and deadlines; same on all processes of a host */
+    int64_t (*monotonic_us)(void *ctx); /* the same clock, for durations */
     /* A number from 0 to bound - 1, for jitter (not for secrets). */
     uint32_t (*random_below)(void *ctx, uint32_t bound);
     void *ctx;
@@ -24,6 +25,10 @@ static inline int64_t world_now_ms(const struct world *w)
 static inline int64_t world_monotonic_ms(const struct world *w)
 {
     return w->monotonic_ms(w->ctx);
+}
+static inline int64_t world_monotonic_us(const struct world *w)
+{
+    return w->monotonic_us(w->ctx);
 }
 static inline uint32_t world_random_below(const struct world *w, uint32_t bound)
 {

@@ -11,5 +11,8 @@
  * error is never shown. No cache keeps it; a 503 carries Retry-After. */
 void problem_write(struct reply *reply, const struct request *req, const struct err_kind *kind,
                    const struct faults *faults);
+/* The same for a 503 whose end can be foreseen: Retry-After is that many seconds. */
+void problem_write_retry(struct reply *reply, const struct request *req,
+                         const struct err_kind *kind, int64_t retry_after_s);
 
 #endif

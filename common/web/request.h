@@ -4,6 +4,7 @@
 #define COMMON_WEB_REQUEST_H
 
 #include "common/base/arena.h"
+#include "common/run/trace.h"
 
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct request {
     /* Header fields; empty when absent. */
     struct slice content_type, accept, if_match, if_none_match;
     struct slice authorization, idempotency_key;
+    struct trace *trace;                            /* NULL: nobody asks where the time goes */
     struct slice request_id, trace_id, remote_addr; /* nginx sets the first and the last */
 };
 

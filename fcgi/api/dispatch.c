@@ -14,6 +14,7 @@ static bool find_route(struct ctx *ctx, struct route_match *match, struct err *e
     if (!match->route)
         return err_fail(err, match->allowed ? &ERR_METHOD_NOT_ALLOWED : &ERR_NOT_FOUND, "no route");
     ctx->route = match->route;
+    trace_route(req->trace, (int)(match->route - api_routes.rows));
     for (size_t i = 0; i < ROUTE_PARAMS_MAX; i++)
         ctx->params[i] = match->params[i];
     return true;
@@ -25,8 +26,11 @@ static bool check_route(struct ctx *ctx, struct err *err)
 {
     const struct request *req = ctx->request;
     const struct route *route = ctx->route;
-    if (!caller_identify(&ctx->api->authenticator, req, route->scope, ctx->arena, &ctx->caller,
-                         err))
+    enum trace_phase before = trace_enter(req->trace, TRACE_AUTH);
+    bool known =
+        caller_identify(&ctx->api->authenticator, req, route->scope, ctx->arena, &ctx->caller, err);
+    trace_enter(req->trace, before);
+    if (!known)
         return false;
     if (route->body_limit > 0 && (req->body_too_large || req->body.len > route->body_limit))
         return err_fail(err, &ERR_BODY_TOO_LARGE, "body above %zu bytes", route->body_limit);

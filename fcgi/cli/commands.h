@@ -4,7 +4,9 @@
 #ifndef FCGI_CLI_COMMANDS_H
 #define FCGI_CLI_COMMANDS_H
 
-int command_status(int argc, char **argv);      /* [--json] */
+int command_status(int argc, char **argv); /* [--json | --watch] */
+int command_reload(int argc, char **argv);
+int command_workers(int argc, char **argv);     /* N */
 int command_healthcheck(int argc, char **argv); /* 0 when the master is alive, else 1 */
 int command_migrate(int argc, char **argv);
 int command_import(int argc, char **argv); /* FILE|- ; EX_DATAERR when some lines were refused */

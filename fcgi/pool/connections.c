@@ -106,21 +106,35 @@ static bool is_readable(int fd, int wait_ms, bool *ret_gone)
     return found > 0 && !*ret_gone;
 }
 
+static bool holds_data(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* Ends a connection unless a request is on it, which is then the last. From the shutdown on nginx
  * cannot write, so there is no moment at which a request could be lost. Returns whether there is
  * one; if not, `fd` is closed. */
 static bool retire(struct connection *connection, int wait_ms)
 {
-    char byte;
-    bool gone;
+    bool gone = false;
     if (wait_ms > 0)
         (void)is_readable(connection->fd, wait_ms, &gone);
     shutdown(connection->fd, SHUT_RD);
     connection->last = true;
-    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+    (void)is_readable(connection->fd, 0, &gone);
+    if (!gone && holds_data(connection->fd))
         return true;
     close(connection->fd);
     return false;
+}
+
+/* nginx has hung up. If it had asked for something before, its client is gone, and nothing is done
+ * for nobody. */
+static void close_gone(struct connections *c, int fd)
+{
+    numbers_count(c->numbers, COUNT_DEPARTED, holds_data(fd));
+    close(fd);
 }
 
 /* The table is full: room for one is made. nginx repeats what is lost by that, if anything is: only
@@ -179,7 +193,9 @@ static void give_all(struct connections *c)
         bool cold = now_ms - connection.used_ms > COLD_MS;
         if (cold && !connection.last && !retire(&connection, 0))
             continue;
-        if (!handover_give(c->handover, &connection))
+        if (handover_give(c->handover, &connection))
+            numbers_count(c->numbers, COUNT_HANDED_ON, 1);
+        else
             hold(c, &connection, false); /* at the end of the table, where this loop has been */
     }
 }
@@ -231,7 +247,7 @@ static void note(struct connections *c, const struct epoll_event *event, struct 
     } else if (event->data.fd == c->handover->take_fd) {
         s->found[SOURCE_HANDOVER] = true;
     } else if (event->events & (EPOLLHUP | EPOLLERR)) {
-        close(release(c, c->places[event->data.fd]).fd);
+        close_gone(c, release(c, c->places[event->data.fd]).fd);
     } else if (!s->found[SOURCE_HELD] ||
                serial_of(c, event->data.fd) < serial_of(c, s->readable_fd)) {
         s->found[SOURCE_HELD] = true;
@@ -280,7 +296,7 @@ static bool choose_coming(struct connections *c, enum source source, bool wanted
         return true;
     }
     if (gone)
-        close(connection.fd);
+        close_gone(c, connection.fd);
     else
         hold(c, &connection, false);
     return false;

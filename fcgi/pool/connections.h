@@ -11,6 +11,7 @@
 
 #include "common/run/world.h"
 #include "fcgi/pool/handover.h"
+#include "fcgi/pool/scoreboard.h"
 
 #include <stdatomic.h>
 
@@ -18,8 +19,9 @@ struct connections {
     const struct world *world;
     int listen_fd;
     const struct handover *handover;
-    const _Atomic int *workers; /* how many there shall be: a single one hands nothing on */
-    int end_fd;                 /* readable: the worker was told to end (a signalfd) */
+    const _Atomic int *workers;     /* how many there shall be: a single one hands nothing on */
+    struct worker_numbers *numbers; /* where what happens here is counted */
+    int end_fd;                     /* readable: the worker was told to end (a signalfd) */
 
     int epoll_fd;
     struct held *held;

@@ -1,7 +1,9 @@
 #include "fcgi/pool/handover.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,4 +72,13 @@ bool handover_take(const struct handover *handover, struct connection *ret)
     memcpy(&told.fd, CMSG_DATA(header), sizeof told.fd);
     *ret = told;
     return true;
+}
+
+/* The kernel tells the bytes of all messages together. */
+int64_t handover_count(const struct handover *handover)
+{
+    int bytes = 0;
+    if (ioctl(handover->take_fd, SIOCINQ, &bytes) != 0)
+        return -1;
+    return bytes / (int64_t)sizeof(struct connection);
 }

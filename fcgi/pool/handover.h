@@ -29,5 +29,7 @@ void handover_close(struct handover *handover);
 bool handover_give(const struct handover *handover, const struct connection *connection) MUST_USE;
 /* Never waits. False: there is none. */
 bool handover_take(const struct handover *handover, struct connection *ret) MUST_USE;
+/* How many connections are on their way; idle ones are among them. -1: cannot be told. */
+int64_t handover_count(const struct handover *handover);
 
 #endif

@@ -87,12 +87,19 @@ void pool_on_reload(struct pool *pool)
         pool->slots[i].reload = is_alive(&pool->slots[i]);
 }
 
-void pool_on_resize(struct pool *pool, int change)
+void pool_on_resize(struct pool *pool, int64_t workers)
 {
-    if (change > 0 && pool->target < WORKERS_MAX)
-        pool->target++;
-    else if (change < 0 && pool->target > 1)
-        pool->target--;
+    pool->target = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : (size_t)workers;
+}
+
+void pool_on_worn(struct pool *pool, size_t slot)
+{
+    pool->slots[slot].recycle = is_alive(&pool->slots[slot]);
+}
+
+void pool_on_stuck(struct pool *pool, size_t slot)
+{
+    pool->slots[slot].stuck = is_alive(&pool->slots[slot]);
 }
 
 void pool_on_stop(struct pool *pool, int64_t now_ms)
@@ -126,6 +133,17 @@ bool pool_is_complete(const struct pool *pool)
     return true;
 }
 
+size_t pool_pending(const struct pool *pool)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < POOL_SLOTS; i++) {
+        const struct pool_slot *slot = &pool->slots[i];
+        enum pool_slot_state final = is_wanted(pool, i) ? POOL_SLOT_RUNNING : POOL_SLOT_EMPTY;
+        count += slot->state != final || slot->reload || slot->recycle;
+    }
+    return count;
+}
+
 /* Whether some slot is on its way from one process to the next: then no other may begin, so that a
  * reload never takes away two. */
 static bool any_in_change(const struct pool *pool)
@@ -143,7 +161,7 @@ static void begin_end(struct pool *pool, size_t i, int64_t now_ms)
     int64_t grace_ms = i == POOL_KEEPER ? POOL_KEEPER_GRACE_MS : pool->stop_timeout_ms;
     pool->slots[i].state = POOL_SLOT_ENDING;
     pool->slots[i].asked = true;
-    pool->slots[i].reload = false;
+    pool->slots[i].reload = pool->slots[i].recycle = false;
     pool->slots[i].kill_at_ms = now_ms + grace_ms;
 }
 
@@ -156,7 +174,7 @@ static bool must_end(const struct pool *pool, size_t i)
         return false;
     if (pool->stopping)
         return i == POOL_KEEPER && !any_worker_alive(pool);
-    return !is_wanted(pool, i) || (slot->reload && !any_in_change(pool));
+    return !is_wanted(pool, i) || ((slot->reload || slot->recycle) && !any_in_change(pool));
 }
 
 /* When the process of slot `i` has had its time; 0: there is no such time. A worker that was ending
@@ -178,6 +196,12 @@ static struct pool_action next_for_slot(struct pool *pool, size_t i, int64_t now
 {
     struct pool_slot *slot = &pool->slots[i];
     int64_t kill_at_ms = kill_time_ms(pool, i);
+    if (slot->stuck && slot->state != POOL_SLOT_KILLED) {
+        slot->state = POOL_SLOT_KILLED;
+        slot->asked = true;
+        pool->counts.timeouts++;
+        return (struct pool_action){POOL_KILL, i};
+    }
     if (kill_at_ms > 0 && now_ms >= kill_at_ms) {
         slot->state = POOL_SLOT_KILLED;
         pool->counts.kills += i != POOL_KEEPER; /* it is in order that a look is cut off */
@@ -186,8 +210,10 @@ static struct pool_action next_for_slot(struct pool *pool, size_t i, int64_t now
     if (is_wanted(pool, i) && slot->state == POOL_SLOT_EMPTY && now_ms >= slot->start_at_ms)
         return (struct pool_action){POOL_START, i};
     if (must_end(pool, i)) {
-        if (slot->reload && !pool->stopping)
-            pool->counts.reloads++;
+        if (is_wanted(pool, i)) {
+            pool->counts.reloads += slot->reload;
+            pool->counts.recycles += slot->recycle && !slot->reload;
+        }
         begin_end(pool, i, now_ms);
         return (struct pool_action){POOL_END, i};
     }

@@ -45,13 +45,25 @@ struct pool_slot {
     int64_t started_at_ms; /* not EMPTY */
     int64_t kill_at_ms;    /* STARTING, ENDING */
     bool reload;           /* to be replaced when its turn comes */
+    bool recycle;          /* the same, of its own age or size */
+    bool stuck;            /* to be killed now */
     bool asked;            /* told to end: that it does is no crash */
 };
 
-/* Restarts by cause, for the status pages. */
+/* Restarts by cause, in the words of the status pages. */
+#define POOL_COUNTS(X)                                                                             \
+    X(crashes)       /* ended without being asked */                                               \
+    X(quick_crashes) /* of these, before the first answer */                                       \
+    X(reloads)       /* replaced because all are */                                                \
+    X(recycles)      /* replaced for their requests or their memory */                             \
+    X(timeouts)      /* killed because a request took too long */                                  \
+    X(kills)         /* killed because they did not start or end in time */                        \
+    X(keeper_crashes)
+#define POOL_COUNT_MEMBER(name) int64_t name;
 struct pool_counts {
-    int64_t crashes, quick_crashes, reloads, kills, keeper_crashes;
+    POOL_COUNTS(POOL_COUNT_MEMBER)
 };
+#undef POOL_COUNT_MEMBER
 
 struct pool {
     struct pool_slot slots[POOL_SLOTS];
@@ -85,7 +97,11 @@ void pool_on_answer(struct pool *pool);
 /* `answered`: it finished at least one request (of workers only). */
 void pool_on_exit(struct pool *pool, size_t slot, bool answered, int64_t now_ms);
 void pool_on_reload(struct pool *pool);
-void pool_on_resize(struct pool *pool, int change); /* kept within 1 to WORKERS_MAX */
+void pool_on_resize(struct pool *pool, int64_t workers); /* kept within 1 to WORKERS_MAX */
+/* The worker of `slot` has served enough, or has grown too large. */
+void pool_on_worn(struct pool *pool, size_t slot);
+/* The request of `slot` took too long, and was condemned (scoreboard.h). */
+void pool_on_stuck(struct pool *pool, size_t slot);
 /* The door is closed: workers end by themselves when the queue is empty. */
 void pool_on_stop(struct pool *pool, int64_t now_ms);
 
@@ -93,6 +109,9 @@ void pool_on_stop(struct pool *pool, int64_t now_ms);
 bool pool_is_asked(const struct pool *pool, size_t slot);
 /* Whether every process that is wanted runs, and no other. */
 bool pool_is_complete(const struct pool *pool);
+
+/* How many processes are still to come up, to end or to be replaced; 0: nothing is under way. */
+size_t pool_pending(const struct pool *pool);
 
 /* The next thing to do. The pool already counts it as done, but for POOL_START, which it answers
  * again until it is told how the start went. */

@@ -3,6 +3,7 @@
 #include "common/base/hex.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -15,7 +16,7 @@ static const char *name_of(const char *const *names, size_t count, unsigned posi
 
 const char *worker_state_name(enum worker_state state)
 {
-    static const char *const names[] = {"none", "starting", "idle", "busy"};
+    static const char *const names[] = {"none", "starting", "idle", "busy", "condemned"};
     return name_of(ARRAY(names), (unsigned)state);
 }
 
@@ -39,6 +40,108 @@ struct scoreboard *scoreboard_open(struct err *err)
         return memory; /* zeroed: no worker, nothing known */
     err_fail(err, &ERR_INTERNAL, "scoreboard: %s", strerror(errno));
     return NULL;
+}
+
+#define COUNTER_TEXT(id, name, help) {name, help},
+const struct worker_counter_text worker_counters[] = {WORKER_COUNTERS(COUNTER_TEXT)};
+#undef COUNTER_TEXT
+
+const int64_t histogram_bounds_ms[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000};
+
+/* One writer, so no other addition can come between. */
+static void add(_Atomic int64_t *number, int64_t more)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void histogram_add(struct histogram *h, int64_t us)
+{
+    size_t i = 0;
+    while (i < COUNT(histogram_bounds_ms) && us > histogram_bounds_ms[i] * 1000)
+        i++;
+    add(&h->counts[i], 1);
+    add(&h->sum_us, us);
+}
+
+void numbers_count(struct worker_numbers *numbers, enum worker_counter counter, int64_t more)
+{
+    add(&numbers->counters[counter], more);
+}
+
+void numbers_add(struct pool_numbers *to, const struct worker_numbers *numbers)
+{
+    for (size_t i = 0; i < WORKER_COUNTER_COUNT; i++)
+        to->counters[i] += atomic_load(&numbers->counters[i]);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        to->queue.counts[i] += atomic_load(&numbers->queue.counts[i]);
+        to->service.counts[i] += atomic_load(&numbers->service.counts[i]);
+    }
+    to->queue.sum_us += atomic_load(&numbers->queue.sum_us);
+    to->service.sum_us += atomic_load(&numbers->service.sum_us);
+}
+
+#define STATE_MASK  UINT64_C(0xFF)
+#define REQUEST_ONE UINT64_C(0x100)
+
+enum worker_state worker_slot_state(const struct worker_slot *slot)
+{
+    return (enum worker_state)(atomic_load(&slot->state) & STATE_MASK);
+}
+
+void worker_slot_request_id(const struct worker_slot *slot, struct buf *out)
+{
+    buf_add_format(out, "%016" PRIx64 "%016" PRIx64, atomic_load(&slot->request_high),
+                   atomic_load(&slot->request_low));
+}
+
+void worker_slot_idle(struct worker_slot *slot, int64_t now_ms)
+{
+    atomic_store(&slot->state_since_ms, now_ms);
+    atomic_store(&slot->state, WORKER_IDLE);
+}
+
+void worker_slot_begin(struct worker_slot *slot, int64_t now_ms)
+{
+    uint64_t number = (atomic_load(&slot->state) & ~STATE_MASK) + REQUEST_ONE;
+    atomic_store(&slot->state_since_ms, now_ms);
+    atomic_store(&slot->state, number | WORKER_BUSY);
+}
+
+bool worker_slot_end(struct worker_slot *slot, int64_t now_ms)
+{
+    uint64_t seen = atomic_load(&slot->state);
+    return (seen & STATE_MASK) == WORKER_BUSY &&
+           atomic_compare_exchange_strong(&slot->state, &seen,
+                                          (seen & ~STATE_MASK) | WORKER_IDLE) &&
+           (atomic_store(&slot->state_since_ms, now_ms), true);
+}
+
+bool worker_slot_condemn(struct worker_slot *slot, int64_t before_ms)
+{
+    uint64_t seen = atomic_load(&slot->state);
+    /* The time belongs to this state unless the state has changed meanwhile. */
+    return (seen & STATE_MASK) == WORKER_BUSY && atomic_load(&slot->state_since_ms) <= before_ms &&
+           atomic_compare_exchange_strong(&slot->state, &seen,
+                                          (seen & ~STATE_MASK) | WORKER_CONDEMNED);
+}
+
+void worker_slot_reset(struct worker_slot *slot, int64_t now_ms)
+{
+    for (size_t i = 0; i < WORKER_COUNTER_COUNT; i++)
+        atomic_store(&slot->numbers.counters[i], 0);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        atomic_store(&slot->numbers.queue.counts[i], 0);
+        atomic_store(&slot->numbers.service.counts[i], 0);
+    }
+    atomic_store(&slot->numbers.queue.sum_us, 0);
+    atomic_store(&slot->numbers.service.sum_us, 0);
+    atomic_store(&slot->connected, 0);
+    atomic_store(&slot->trace.phase, TRACE_NONE);
+    atomic_store(&slot->trace.route, -1);
+    atomic_store(&slot->started_ms, now_ms);
+    atomic_store(&slot->state_since_ms, now_ms);
+    atomic_store(&slot->state, WORKER_STARTING);
 }
 
 struct request_id request_id_parse(struct slice text)

@@ -21,14 +21,17 @@
 
 /* The most memory one request can make a worker hold, beside its answer and the rows it is made of
  * (which the client library holds: about as much again for a list). */
-#define REQUEST_MEMORY WORKER_REQUEST_MEMORY
+#define REQUEST_MEMORY    WORKER_REQUEST_MEMORY
 /* 100 products with descriptions of 4000 four-byte characters make 1.7 MB. */
-#define ANSWER_MAX     MIB(2)
-#define HEADERS_MAX    KIB(4)
+#define ANSWER_MAX        MIB(2)
+#define HEADERS_MAX       KIB(4)
 /* What a Unix socket takes without being asked, less the kernel's own share. */
-#define SOCKET_BYTES   KIB(96)
+#define SOCKET_BYTES      KIB(96)
+/* nginx gives up long before; see NGINX_READ_TIMEOUT_S. */
+#define QUEUE_WAIT_MAX_MS 60000
+#define RETRY_AFTER_MAX_S 30
 /* A read is tried by so many workers: one may have been ended from outside, two have not. */
-#define ATTEMPTS_MAX   2
+#define ATTEMPTS_MAX      2
 
 /* A worker whose login is refused waits so long for another, and asks for one so often. */
 #define LOGIN_WAIT_MS      3000
@@ -49,6 +52,7 @@ struct worker {
     struct api api;
     struct arena arena, answer_memory;
     struct reply reply;
+    struct trace trace;
     char headers[HEADERS_MAX];
 };
 
@@ -66,12 +70,6 @@ static bool open_signals(struct worker *w, struct err *err)
     w->connections.end_fd = signalfd(-1, &end, SFD_NONBLOCK | SFD_CLOEXEC);
     return w->connections.end_fd >= 0 ||
            err_fail(err, &ERR_INTERNAL, "signalfd: %s", strerror(errno));
-}
-
-static void set_state(const struct worker *w, enum worker_state state)
-{
-    atomic_store(&w->slot->state_since_ms, world_monotonic_ms(w->world));
-    atomic_store(&w->slot->state, (int)state);
 }
 
 /* Waits, within reason, until the keeper has published something else than what was refused. The
@@ -147,7 +145,10 @@ static bool open_worker(struct worker *w, struct err *err)
     w->reply.body = arena_buf(&w->answer_memory, ANSWER_MAX);
     w->db = db_open(&db_driver_mysql, &options, w->world, err);
     db_target_wipe(&options.target);
-    return w->db != NULL;
+    if (!w->db)
+        return false;
+    db_set_trace(w->db, &w->trace);
+    return true;
 }
 
 static void close_worker(struct worker *w)
@@ -205,6 +206,7 @@ static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *r
         .request_id = param(fcgi, "REQUEST_ID"),
         .trace_id = param(fcgi, "HTTP_X_AMZN_TRACE_ID"),
         .remote_addr = param(fcgi, "REMOTE_ADDR"),
+        .trace = &w->trace,
     };
     return read_body(w, fcgi, ret);
 }
@@ -242,24 +244,123 @@ static bool send_reply(const FCGX_Request *fcgi, const struct request *req,
     return fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
 }
 
-static void count_request(const struct worker *w)
+static void count(const struct worker *w, enum worker_counter counter, int64_t more)
 {
-    if (w->reply.status >= 500)
-        atomic_fetch_add(&w->slot->server_errors, 1);
-    atomic_fetch_add(&w->slot->requests, 1);
-    atomic_store(&w->slot->database_connects, db_connects(w->db));
+    numbers_count(&w->slot->numbers, counter, more);
 }
 
-/* A request that ended every worker it came to would end them all: over a kept connection nginx
- * repeats a read without counting. Tells whether this one may be served. */
-static bool begin_request(struct worker *w, const struct request *req, struct slice target)
+static void log_slow(struct worker *w, const struct request *req, int64_t total_us)
+{
+    const int64_t *us = w->trace.spent_us;
+    log_warn("request.slow", KV_STR("method", http_method_name(req->method)),
+             KV_SLICE("path", req->path), KV_I64("status", w->reply.status),
+             KV_I64("total_ms", total_us / 1000), KV_I64("queue_ms", us[TRACE_QUEUE] / 1000),
+             KV_I64("read_ms", us[TRACE_READ] / 1000), KV_I64("auth_ms", us[TRACE_AUTH] / 1000),
+             KV_I64("sql_ms", us[TRACE_SQL] / 1000), KV_I64("work_ms", us[TRACE_WORK] / 1000),
+             KV_I64("write_ms", us[TRACE_WRITE] / 1000), KV_STR("statement", w->trace.slowest),
+             KV_I64("statement_ms", w->trace.slowest_us / 1000));
+}
+
+/* The request is answered: what it took, for the status pages and the log. */
+static void note_request(struct worker *w, const struct request *req)
+{
+    int64_t service_us = trace_end(&w->trace), queue_us = w->trace.spent_us[TRACE_QUEUE];
+    int64_t slow_us = w->conf->slow_request_ms * 1000;
+    histogram_add(&w->slot->numbers.queue, queue_us);
+    histogram_add(&w->slot->numbers.service, service_us);
+    count(w, COUNT_SERVER_ERRORS, w->reply.status >= 500);
+    if (slow_us > 0 && queue_us + service_us > slow_us) {
+        count(w, COUNT_SLOW, 1);
+        log_slow(w, req, queue_us + service_us);
+    }
+    log_debug("request.done", KV_STR("method", http_method_name(req->method)),
+              KV_SLICE("path", req->path), KV_I64("status", w->reply.status),
+              KV_I64("bytes", w->reply.body.len), KV_I64("duration_us", service_us));
+    atomic_store_explicit(&w->slot->numbers.counters[COUNT_DATABASE_CONNECTS], db_connects(w->db),
+                          memory_order_relaxed);
+    atomic_store_explicit(&w->slot->connected, db_connected(w->db), memory_order_relaxed);
+    count(w, COUNT_REQUESTS, 1);
+}
+
+/* Milliseconds since nginx handed the request over: its $msec, "1795381631.123". 0 where it cannot
+ * be: nobody waits longer than nginx does, so the clock was set in between. */
+static int64_t queue_wait_ms(const struct worker *w, const FCGX_Request *fcgi)
+{
+    struct slice fraction = param(fcgi, "REQUEST_MSEC"), seconds = {0};
+    int64_t s = 0, ms = 0;
+    slice_cut(&fraction, '.', &seconds);
+    while (fraction.len > 1 && *fraction.ptr == '0')
+        fraction = slice_after(fraction, 1);
+    if (number_parse_i64(seconds, 0, INT64_MAX / MS_PER_S - 1, &s) != NUMBER_OK ||
+        number_parse_i64(fraction, 0, 999, &ms) != NUMBER_OK)
+        return 0;
+    int64_t waited_ms = world_now_ms(w->world) - (s * MS_PER_S + ms);
+    return waited_ms > 0 && waited_ms < QUEUE_WAIT_MAX_MS ? waited_ms : 0;
+}
+
+/* When the queue will be empty as things are: what waits, times what one takes, shared by all. */
+int64_t worker_retry_after_s(int64_t waiting, int64_t service_us, int64_t workers)
+{
+    int64_t seconds = waiting * service_us / (workers > 0 ? workers : 1) / 1000000 + 1;
+    return seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+}
+
+static int64_t retry_after_s(const struct worker *w)
+{
+    const struct worker_numbers *n = &w->slot->numbers;
+    int64_t served =
+        atomic_load(&n->counters[COUNT_REQUESTS]) - atomic_load(&n->counters[COUNT_SHED]);
+    int64_t service_us = atomic_load(&n->service.sum_us) / (served > 0 ? served : 1);
+    int64_t queued = atomic_load(&w->board->queued),
+            handed = handover_count(w->connections.handover);
+    return worker_retry_after_s((queued > 0 ? queued : 0) + (handed > 0 ? handed : 0), service_us,
+                                atomic_load(&w->board->wanted));
+}
+
+/* Whether the request may be served; if not, it has its answer. One under which workers have died
+ * has not waited in the queue alone, so its age does not count. */
+static bool admit(struct worker *w, const struct request *req, struct slice target)
 {
     unsigned deaths = scoreboard_begin(w->board, w->slot, request_id_parse(req->request_id));
-    if (deaths < ATTEMPTS_MAX)
+    if (deaths >= ATTEMPTS_MAX) {
+        /* It would end every worker it came to: over a kept connection nginx repeats a read without
+         * counting. */
+        log_error("request.refused", KV_STR("method", http_method_name(req->method)),
+                  KV_SLICE("target", target), KV_I64("deaths", deaths));
+        count(w, COUNT_REFUSED, 1);
+        problem_write(&w->reply, req, &ERR_UNAVAILABLE, NULL);
+        return false;
+    }
+    if (deaths > 0 || w->trace.spent_us[TRACE_QUEUE] <= w->conf->queue_timeout_ms * 1000)
         return true;
-    log_error("request.refused", KV_STR("method", http_method_name(req->method)),
-              KV_SLICE("target", target), KV_I64("deaths", deaths));
+    count(w, COUNT_SHED, 1);
+    problem_write_retry(&w->reply, req, &ERR_OVERLOADED, retry_after_s(w));
     return false;
+}
+
+/* "Server-Timing: queue;dur=0.120, sql;dur=1.003, total;dur=1.340", in milliseconds: what is known
+ * when the answer begins. Source: W3C, Server Timing. */
+static void add_duration(struct buf *out, const char *name, int64_t us)
+{
+    const char digits[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+                           (char)('0' + us % 10)};
+    buf_add_cstr(out, name);
+    buf_add(out, SLICE(";dur="));
+    buf_add_i64(out, us / 1000);
+    buf_add(out, (struct slice){digits, sizeof digits});
+}
+
+static void add_server_timing(struct worker *w)
+{
+    static const enum trace_phase shown[] = {TRACE_QUEUE, TRACE_AUTH, TRACE_SQL, TRACE_WORK};
+    struct buf *out = &w->reply.headers;
+    buf_add(out, SLICE("Server-Timing: "));
+    for (size_t i = 0; i < COUNT(shown); i++) {
+        add_duration(out, trace_phase_name(shown[i]), w->trace.spent_us[shown[i]]);
+        buf_add(out, SLICE(", "));
+    }
+    add_duration(out, "total", w->trace.entered_us - w->trace.begun_us);
+    buf_add(out, SLICE("\r\n"));
 }
 
 /* Whether nginx may send the next request over the same connection: it keeps those of reads. */
@@ -269,28 +370,30 @@ static bool is_kept(const FCGX_Request *fcgi, const struct request *req)
            param(fcgi, "CONNECTION_CLOSE").len == 0;
 }
 
+static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request *req)
+{
+    struct slice target = param(fcgi, "REQUEST_URI");
+    log_set_request(req->request_id, req->trace_id);
+    trace_enter(&w->trace, TRACE_WORK);
+    if (admit(w, req, target))
+        dispatch(&w->api, w->db, &w->arena, req, target, &w->reply);
+    trace_enter(&w->trace, TRACE_WRITE);
+    add_server_timing(w);
+    bool kept = send_reply(fcgi, req, &w->reply) && is_kept(fcgi, req);
+    note_request(w, req);
+    log_set_request((struct slice){0}, (struct slice){0});
+    scoreboard_end(w->slot);
+    return kept;
+}
+
 /* One request, from a connection that libfcgi has read. Returns whether nginx may use the
  * connection again. */
 static bool serve_request(struct worker *w, FCGX_Request *fcgi)
 {
     struct request req;
-    bool kept = false;
+    w->trace.spent_us[TRACE_QUEUE] = queue_wait_ms(w, fcgi) * 1000;
     take_secrets(w);
-    if (read_request(w, fcgi, &req)) {
-        struct slice target = param(fcgi, "REQUEST_URI");
-        log_set_request(req.request_id, req.trace_id);
-        if (begin_request(w, &req, target))
-            dispatch(&w->api, w->db, &w->arena, &req, target, &w->reply);
-        else
-            problem_write(&w->reply, &req, &ERR_UNAVAILABLE, NULL);
-        kept = send_reply(fcgi, &req, &w->reply) && is_kept(fcgi, &req);
-        log_debug("request.done", KV_STR("method", http_method_name(req.method)),
-                  KV_SLICE("path", req.path), KV_I64("status", w->reply.status),
-                  KV_I64("bytes", w->reply.body.len));
-        log_set_request((struct slice){0}, (struct slice){0});
-        scoreboard_end(w->slot);
-        count_request(w);
-    }
+    bool kept = read_request(w, fcgi, &req) && answer_request(w, fcgi, &req);
     arena_reset(&w->arena);
     arena_trim(&w->answer_memory, w->reply.body.len);
     return kept;
@@ -301,6 +404,7 @@ static void serve_connection(struct worker *w, struct connection *connection)
 {
     FCGX_Request fcgi;
     bool kept = false, open = true;
+    trace_begin(&w->trace, w->world, &w->slot->trace);
     if (FCGX_InitRequest(&fcgi, -1, 0) == 0) { /* -1: libfcgi never accepts by itself */
         fcgi.ipcFd = connection->fd;
         fcgi.keepConnection = 1; /* or FCGX_Accept_r() would close what it is handed */
@@ -328,6 +432,7 @@ int worker_run(const struct worker_setting *setting)
                                        .listen_fd = setting->listen_fd,
                                        .handover = setting->handover,
                                        .workers = &setting->board->wanted,
+                                       .numbers = &setting->board->workers[setting->slot].numbers,
                                        .end_fd = -1,
                                        .epoll_fd = -1}};
     struct connection connection;
@@ -338,12 +443,14 @@ int worker_run(const struct worker_setting *setting)
         return EX_SOFTWARE;
     }
     log_info("worker.started", KV_I64("pid", getpid()));
-    set_state(&w, WORKER_IDLE);
-    while (connections_next(&w.connections, &connection)) {
-        set_state(&w, WORKER_BUSY);
+    worker_slot_idle(w.slot, world_monotonic_ms(w.world));
+    do {
+        if (!connections_next(&w.connections, &connection))
+            break;
+        worker_slot_begin(w.slot, world_monotonic_ms(w.world));
         serve_connection(&w, &connection);
-        set_state(&w, WORKER_IDLE);
-    }
+        /* One that was condemned has answered after all, but its place is given to another. */
+    } while (worker_slot_end(w.slot, world_monotonic_ms(w.world)));
     close_worker(&w);
     return EX_OK;
 }

@@ -26,4 +26,7 @@ struct worker_setting {
  * connections it held are then with the others. Returns the exit status. */
 int worker_run(const struct worker_setting *setting);
 
+/* What a refused client is told to wait: 1 to 30 seconds. Pure. */
+int64_t worker_retry_after_s(int64_t waiting, int64_t service_us, int64_t workers);
+
 #endif

@@ -25,6 +25,8 @@ COMMON_FIELDS = {"time", "level", "event", "request_id", "trace_id"}
 ACCESS = "nginx.access"
 # Written by the log itself, not through its calls.
 DROPPED = "log.dropped"
+# Its fields are those of a format of CloudWatch.
+METRICS = "pool.metrics"
 
 
 def _logged_events() -> dict[str, set[str]]:
@@ -53,6 +55,7 @@ def test_every_event_is_explained() -> None:
     documented = _documented_events()
     assert documented.pop(ACCESS) == set()
     assert documented.pop(DROPPED) == {"lines"}
+    assert documented.pop(METRICS) == set()
     assert documented == _logged_events()
 
 

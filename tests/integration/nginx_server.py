@@ -239,6 +239,8 @@ class StatusPeer(socketserver.ThreadingUnixStreamServer):
         "/health/live": (200, b'{"status":"ok"}'),
         "/health/ready": (503, b'{"status":"unavailable"}'),
         "/status": (200, b'{"version":"test"}'),
+        "/status.html": (200, b"<!DOCTYPE html>"),
+        "/metrics": (200, b"# EOF"),
     }
 
     def __init__(self, path: Path) -> None:

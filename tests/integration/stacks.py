@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -291,6 +292,54 @@ class Client:
         return self.request("GET", target, None, **headers)
 
 
+class SlowProxy:
+    """Between a service and its database server: what the service says is passed on so much later.
+    Use as a context manager."""
+
+    def __init__(self, folder: Path, target: str, delay_s: float) -> None:
+        self.path = folder / "slow.sock"
+        self.delay_s = delay_s
+        self._target = target
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> SlowProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.delay_s = 0
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._target)
+            self._open += [client, server]
+            for pair in ((client, server, True), (server, client, False)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, slow: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if slow:
+                    time.sleep(self.delay_s)
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
 class Service:
     """`cbu serve` on sockets of its own, with an nginx in front of it unless told otherwise. Use as
     a context manager; whatever of it is left is killed at the end."""
@@ -395,6 +444,15 @@ class Service:
     def wait(self) -> int:
         """The exit code, once it has ended."""
         return self.process.wait(PATIENCE_S)
+
+    def start_again(self) -> None:
+        """A new master in the place of one that has ended; nginx stays as it is."""
+        count = len(self.events("serve.ready"))
+        self._start()
+        wait_for(
+            lambda: len(self.events("serve.ready")) > count or self._has_ended(), "serve.ready"
+        )
+        assert self.process.poll() is None, self.log()
 
     def run_cbu(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A subcommand with the same settings."""

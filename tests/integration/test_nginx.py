@@ -762,7 +762,10 @@ def test_full_backlog_is_unavailable(edge: Edge) -> None:
 # --- Health and status ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/status"])
+STATUS_PAGES = ["/health/live", "/health/ready", "/status", "/status.html", "/metrics"]
+
+
+@pytest.mark.parametrize("path", STATUS_PAGES)
 def test_status_pages_come_from_the_master(edge: Edge, path: str) -> None:
     for method in READS:
         edge.master.requests.clear()
@@ -776,7 +779,7 @@ def test_status_pages_come_from_the_master(edge: Edge, path: str) -> None:
     assert edge.workers.requests == []
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/status"])
+@pytest.mark.parametrize("path", STATUS_PAGES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_status_pages_are_for_reading(edge: Edge, path: str, method: str) -> None:
     check_problem(edge.nginx.request(method, path), "method_not_allowed", path)
@@ -812,7 +815,7 @@ def test_details_are_for_the_machine_itself() -> None:
     if not address:
         pytest.skip("this machine has no address but its loopback")
     with edge_with(NGINX_LISTEN="0.0.0.0", NGINX_REAL_IP_FROM=address) as edge:
-        for path in ("/health/ready", "/status", "/%73tatus", "/v1/../status"):
+        for path in (*STATUS_PAGES[1:], "/%73tatus", "/v1/../status"):
             for method in METHODS:
                 # Even a trusted peer cannot pass for the loopback.
                 got = edge.nginx.request(
@@ -835,6 +838,7 @@ def test_details_are_for_the_machine_itself() -> None:
 
 
 def test_access_log_line(edge: Edge) -> None:
+    edge.workers.behave = lambda exchange: exchange.answer(b"{}", 200, "Server-Timing: sql;dur=1.2")
     got = edge.nginx.request(
         "PUT",
         "/v1/products?limit=2",
@@ -869,6 +873,7 @@ def test_access_log_line(edge: Edge) -> None:
         "status": 200,
         "attempts": 1,
         "upstream_status": "200",
+        "server_timing": "sql;dur=1.2",
         "user_agent": 'a "quoted" agent\\',
     }
 

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from catalogue import SEED, Catalogue
 from checks import check_problem
-from nginx_server import Answer
+from load import Readers, get_together
 from stacks import (
     EX_SOFTWARE,
+    EX_USAGE,
     Service,
     is_alive,
     locked,
@@ -27,7 +28,6 @@ from stacks import (
     waiting_connections,
 )
 
-CLIENTS = 8
 READS = 20_000
 KILL_EVERY_S = 0.5
 
@@ -36,74 +36,6 @@ def kill(pid: int, number: signal.Signals) -> None:
     """For a process that may have ended meanwhile."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def get_together(service: Service, targets: list[str]) -> list[Answer]:
-    """Answers to requests that are all under way at once, each on a connection of its own."""
-
-    def get(target: str) -> Answer:
-        with service.client() as client:
-            return client.get(target)
-
-    with ThreadPoolExecutor(len(targets)) as threads:
-        return list(threads.map(get, targets))
-
-
-class Readers:
-    """Clients that read products of the catalogue, each as fast as it can, until told to stop or
-    until all have read so many. Whatever is not exactly the product is kept in `wrong`."""
-
-    def __init__(self, service: Service, catalogue: Catalogue, reads: int | None = None) -> None:
-        self._service = service
-        self._products = list(catalogue.products.items())
-        self._left = reads
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self.count = 0
-        self.wrong: list[str] = []
-        self._threads = [threading.Thread(target=self._read, args=(n,)) for n in range(CLIENTS)]
-
-    def __enter__(self) -> Readers:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self.join()
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join()
-
-    @property
-    def running(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
-
-    def wait_for_some(self) -> None:
-        """Until more has been read than could be on its way at the time of the call."""
-        target = self.count + 10 * CLIENTS
-        wait_for(lambda: self.count >= target or self.wrong, "more answers")
-
-    def _next(self) -> bool:
-        with self._lock:
-            if self._stop.is_set() or (self._left is not None and self.count >= self._left):
-                return False
-            self.count += 1
-            return True
-
-    def _read(self, number: int) -> None:
-        rng = random.Random(SEED + number)
-        with self._service.client() as client:
-            while self._next():
-                id, product = rng.choice(self._products)
-                try:
-                    answer = client.get(f"/v1/products/{id}")
-                    if answer.status != 200 or answer.json() != product:
-                        self.wrong.append(f"{answer.status} {answer.body[:200]!r}")
-                except Exception as error:
-                    self.wrong.append(repr(error))
-                    client.close()
 
 
 @pytest.mark.timeout(900)
@@ -206,6 +138,45 @@ def test_resize_under_load_loses_nothing(catalogue: Catalogue) -> None:
         readers.wait_for_some()
         assert readers.wrong == []
         assert service.status()["restarts"]["crashes"] == 0
+
+
+def test_orders_under_load_lose_nothing(catalogue: Catalogue) -> None:
+    with (
+        Service(WORKERS="2", **catalogue.stack.settings) as service,
+        Readers(service, catalogue) as readers,
+    ):
+        for count in ("6", "1", "3"):
+            readers.wait_for_some()
+            done = service.run_cbu("workers", count)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.endswith(f" ms: {count} workers\n")
+            assert len(service.workers()) == int(count)
+        before = set(service.workers().values())
+        readers.wait_for_some()
+        done = service.run_cbu("reload")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not before & set(service.workers().values())
+        readers.wait_for_some()
+        assert readers.wrong == []
+        restarts = service.status()["restarts"]
+        assert (restarts["crashes"], restarts["reloads"]) == (0, 4)
+        for bad in ("0", "65", "x"):
+            assert service.run_cbu("workers", bad).returncode == EX_USAGE
+        assert service.status()["workers"]["limit"] == 3
+
+
+def test_new_program_behind_a_running_nginx(catalogue: Catalogue) -> None:
+    """nginx keeps connections to workers that are gone by then; none of them costs a read."""
+    target = f"/v1/products/{min(catalogue.products)}"
+    with Service(WORKERS="4", **catalogue.stack.settings) as service:
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+            assert {answer.status for answer in get_together(service, [target] * 32)} == {200}
+            pids = [*service.workers().values()]
+            service.signal(number)
+            service.wait()
+            wait_for(lambda pids=pids: not any(map(is_alive, pids)), "the workers' end")
+            service.start_again()
+            assert {answer.status for answer in get_together(service, [target] * 32)} == {200}
 
 
 def test_no_more_than_64_workers(catalogue: Catalogue) -> None:

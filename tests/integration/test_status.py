@@ -8,13 +8,16 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from catalogue import Catalogue
 from checks import MEMBERS
 from nginx_server import read_all, read_answer
-from stacks import EX_UNAVAILABLE, PATIENCE_S, Service, wait_for
+from stacks import CBU, EX_UNAVAILABLE, PATIENCE_S, Service, plain_environment, wait_for
 
 # More than the listener serves at the same time.
 SILENT_CLIENTS = 20
@@ -176,6 +179,66 @@ def test_client_that_hangs_up(service: Service) -> None:
     assert service.page("/health/live").status == 200
 
 
+# ---- pages for machines, and for people ----
+def test_metrics_are_those_of_the_status_page(service: Service) -> None:
+    with service.client() as client:
+        answer = client.get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    text = answer.body.decode()
+    assert text.endswith("# EOF\n")
+    samples: dict[str, float] = {}
+    families: set[str] = set()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            family = line.split()[2]
+            assert family not in families, "one family, one block"
+            families.add(family)
+        elif not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert name not in samples
+            assert re.sub(r"(_(total|bucket|sum|count|info))?(\{.*)?$", "", name) in families
+            samples[name] = float(value)
+    page = service.status()
+    assert samples["cbu_workers_limit"] == page["workers"]["limit"]
+    assert samples['cbu_restarts_total{cause="crashes"}'] == page["restarts"]["crashes"]
+    assert samples["cbu_requests_total"] <= page["totals"]["requests"]
+    assert samples['cbu_service_seconds_bucket{le="+Inf"}'] == samples["cbu_service_seconds_count"]
+    assert samples["cbu_database_up"] == 1
+
+
+def test_page_for_people(service: Service) -> None:
+    with service.client() as client:
+        answer = client.get("/status.html")
+    assert answer.status == 200
+    assert answer.headers.get_all("Content-Type") == ["text/html; charset=utf-8"]
+    # Its own policy, and no second one of nginx's.
+    [policy] = answer.headers.get_all("Content-Security-Policy") or []
+    assert "script" not in policy and policy.startswith("default-src 'none'")
+    page = answer.body.decode()
+    assert "http-equiv=refresh" in page and "<script" not in page
+    assert str(service.process.pid) in page
+
+
+def test_metrics_for_cloudwatch(catalogue: Catalogue) -> None:
+    settings = {**catalogue.stack.settings, "METRICS_INTERVAL_S": "1", "WORKERS": "2"}
+    with Service(**settings) as service:
+        with service.client() as client:
+            for _ in range(10):
+                assert client.get("/v1/products?limit=1").status == 200
+
+        def requests() -> int:
+            return sum(event["Requests"] for event in service.events("pool.metrics"))
+
+        wait_for(lambda: requests() == 10, "metrics of 10 requests")
+        event = service.events("pool.metrics")[-1]
+        [directive] = event["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "cbu"
+        for metric in directive["Metrics"]:
+            assert event[metric["Name"]] >= 0
+        assert event["WorkersLimit"] == 2
+
+
 # ---- the commands that ask ----
 def test_status_command(service: Service) -> None:
     done = service.run_cbu("status", "--json")
@@ -188,6 +251,50 @@ def test_status_command(service: Service) -> None:
     assert page["database"]["server"] in done.stdout
     for worker in page["workers"]["list"]:
         assert re.search(rf"^ +{worker['slot']} +{worker['pid']} +idle", done.stdout, re.MULTILINE)
+
+
+def test_watch_command(service: Service) -> None:
+    watching = subprocess.Popen(
+        [CBU, "status", "--watch"],
+        env=plain_environment(**service.settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with watching:
+        assert watching.stdout is not None
+        pages = 0
+        while pages < 2:
+            line = watching.stdout.readline()
+            assert line, "it ended"
+            pages += line.startswith("cbu ")
+        watching.terminate()
+
+
+def test_orders_are_for_the_owner_alone(service: Service) -> None:
+    """Whoever may read the status, as nginx does, may not change the pool by that."""
+    if os.geteuid() != 0:
+        pytest.skip("another user is needed")
+    with tempfile.TemporaryDirectory(prefix="cbu-owner-", dir="/tmp") as folder:
+        # The same socket where another user may reach it: not below the folder of this run.
+        path = Path(folder) / "status.sock"
+        path.hardlink_to(service.folder / "status.sock")
+        Path(folder).chmod(0o755)
+        path.chmod(0o666)
+        try:
+            for arguments in (["reload"], ["workers", "1"]):
+                done = subprocess.run(
+                    [CBU, *arguments],
+                    env={"STATUS_SOCKET": str(path)},
+                    user=65534,
+                    capture_output=True,
+                    text=True,
+                    timeout=PATIENCE_S,
+                )
+                assert done.returncode == 77, done.stderr
+                assert "Only the service's own user and root" in done.stderr
+        finally:
+            path.chmod(0o660)
+    assert service.status()["workers"]["limit"] == 3
 
 
 def test_healthcheck_command(service: Service) -> None:

@@ -214,14 +214,38 @@ END_TEST
 
 /* ---- status and healthcheck ---- */
 
+static struct pool pool;
+
+/* All is settled at once: `pending` of the page is 0. */
+static void resize(void *ctx, int64_t workers)
+{
+    (void)ctx;
+    pool_on_resize(&pool, workers);
+    for (size_t i = 0; i < POOL_SLOTS; i++)
+        pool.slots[i].state =
+            i < pool.target || i == POOL_KEEPER ? POOL_SLOT_RUNNING : POOL_SLOT_EMPTY;
+}
+
+static void reload(void *ctx)
+{
+    resize(ctx, (int64_t)pool.target);
+}
+
 static struct status_server *open_server(const char *path)
 {
     static struct scoreboard board;
-    static struct pool pool;
+    static struct pool_readings readings;
+    static struct conf conf;
     struct err err = {0};
     pool_init(&pool, 2, 25000);
     pool.slots[0].state = POOL_SLOT_STARTING;
-    const struct status_source source = {&pool, &board, 4711, 0, 30000};
+    const struct status_source source = {.pool = &pool,
+                                         .board = &board,
+                                         .readings = &readings,
+                                         .conf = &conf,
+                                         .pid = 4711,
+                                         .stale_ms = 30000,
+                                         .control = {reload, resize, NULL}};
     struct status_server *server = status_server_open(path, &source, &err);
     ck_assert_msg(server != NULL, "%s", err.cause);
     return server;
@@ -281,6 +305,43 @@ START_TEST(status_of_a_master)
 }
 END_TEST
 
+static const struct order_row {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *argument;
+    int status;
+    const char *holds;
+} order_rows[] = {
+    {"reload", command_reload, NULL, EX_OK, " ms: 2 workers\n"},
+    {"more workers", command_workers, "5", EX_OK, " ms: 5 workers\n"},
+    {"too many", command_workers, "65", EX_USAGE, "the master refused: The number of workers must"},
+    {"none", command_workers, "0", EX_USAGE, "the master refused: The number of workers must"},
+    {"no number", command_workers, "many", EX_USAGE, "'many' is no number"},
+    {"an address", command_workers, "1?x", EX_USAGE, "'1?x' is no number"},
+    {"nothing", command_workers, "", EX_USAGE, "is no number"},
+    {"more than any", command_workers, "99999999999999999999999999", EX_USAGE, "is no number"},
+    {"not said", command_workers, NULL, EX_USAGE, "usage: cbu workers N"},
+};
+START_TEST(orders_to_a_master)
+{
+    const struct order_row *r = &order_rows[_i];
+    struct scratch scratch;
+    char output[KIB(16)];
+    scratch_open(&scratch);
+    const char *path = scratch_path(&scratch, "status");
+    pid_t pid = start_master(path);
+    set_environment(path);
+    ck_assert_int_eq(run(command_healthcheck, NULL, output, sizeof output), EX_OK); /* it is up */
+    int status = run(r->run, r->argument, output, sizeof output);
+    ck_assert_msg(status == r->status, "%s: %d: %s", r->name, status, output);
+    ck_assert_msg(strstr(output, r->holds) != NULL, "%s: %s", r->name, output);
+    stop_master(pid, path);
+    ck_assert_int_eq(run(command_reload, NULL, output, sizeof output), EX_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(output, ": no master answers on "));
+    scratch_close(&scratch);
+}
+END_TEST
+
 START_TEST(status_without_a_master)
 {
     struct scratch scratch;
@@ -307,5 +368,6 @@ void cli_commands(struct suite *s)
     suite_test(s, import_unreadable);
     suite_rows(s, commands_plain, COUNT(plain_rows));
     suite_test(s, status_of_a_master);
+    suite_rows(s, orders_to_a_master, COUNT(order_rows));
     suite_test(s, status_without_a_master);
 }

@@ -63,7 +63,12 @@ static const struct rule_row {
     {"client-within-load-balancer",
      {"NGINX_CLIENT_TIMEOUT_S", "59"},
      {"NGINX_CLIENT_TIMEOUT_S", "60"}},
-    {"database-within-nginx", {"DATABASE_IO_TIMEOUT_S", "6"}, {"DATABASE_IO_TIMEOUT_S", "7"}},
+    {"database-within-nginx",
+     {"QUEUE_TIMEOUT_MS", "2999", "DATABASE_IO_TIMEOUT_S", "5"},
+     {"QUEUE_TIMEOUT_MS", "3000", "DATABASE_IO_TIMEOUT_S", "5"}},
+    {"nginx-gives-up-before-the-kill",
+     {"REQUEST_TIMEOUT_MS", "15001"},
+     {"REQUEST_TIMEOUT_MS", "15000"}},
     {"stop-covers-requests",
      {"STOP_TIMEOUT_S", "25", "NGINX_READ_TIMEOUT_S", "25"},
      {"STOP_TIMEOUT_S", "25", "NGINX_READ_TIMEOUT_S", "26"}},
@@ -83,6 +88,10 @@ static const struct rule_row {
      {"NGINX_KEEPALIVE", "512", "NGINX_WORKER_PROCESSES", "2"}},
     {"body-within-worker", {"NGINX_MAX_BODY", "4096k"}, {"NGINX_MAX_BODY", "5m"}},
     {"pool-within-memory", {"WORKERS", "64"}, {NULL}},
+    {"worn-above-peak", {"WORKER_MAX_MEMORY_MB", "16"}, {NULL}},
+    {"worn-pool-within-memory",
+     {"WORKERS", "8", "WORKER_MAX_MEMORY_MB", "93"},
+     {"WORKERS", "8", "WORKER_MAX_MEMORY_MB", "94"}},
 };
 
 static enum doctor_result judge(const struct doctor *doctor, const char *name)
@@ -107,6 +116,8 @@ START_TEST(doctor_each_rule_breaks)
         conf.stop_timeout_s = 116;
     if (strcmp(r->rule, "pool-within-memory") == 0)
         doctor.memory_mib = 8 * 8 + 24 - 1;
+    if (strcmp(r->rule, "worn-above-peak") == 0)
+        conf.worker_max_memory_mb = 8;
     ck_assert_int_eq(judge(&doctor, r->rule), DOCTOR_BROKEN);
 }
 END_TEST

@@ -20,6 +20,7 @@ struct fixture {
     struct handover handover;
     struct fake_world fake;
     _Atomic int workers;
+    struct worker_numbers numbers;
     struct connections c;
 };
 
@@ -36,6 +37,7 @@ static void set_up(struct fixture *f)
                                 .listen_fd = f->listener.fd,
                                 .handover = &f->handover,
                                 .workers = &f->workers,
+                                .numbers = &f->numbers,
                                 .end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     ck_assert_msg(connections_open(&f->c, &err), "%s", err.cause);
 }

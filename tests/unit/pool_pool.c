@@ -13,6 +13,7 @@
  * it, kill it, finished S0! S0?            as S0, but the fork fails, or the pool is not told yet
  *   .  .100  .-        pool_next() must say wait: with any time, with 100 ms, with none
  *   ready0 exit0 done0 the process is ready; it ended without, or with, an answer given
+ *   worn0 stuck0       it has served enough; its request took too long
  *   answer             some worker has answered since the last exit
  *   reload up down stop
  *   crashes=1          a number of the pool must be 1
@@ -97,10 +98,17 @@ static void play_number(struct play *p, struct slice name, struct slice want)
         const char *name;
         int64_t value;
     } numbers[] = {
-        {"crashes", counts->crashes},       {"quick", counts->quick_crashes},
-        {"reloads", counts->reloads},       {"kills", counts->kills},
-        {"keeper", counts->keeper_crashes}, {"target", (int64_t)p->pool.target},
-        {"gave_up", p->pool.gave_up},       {"stopping", p->pool.stopping},
+        {"crashes", counts->crashes},
+        {"quick", counts->quick_crashes},
+        {"reloads", counts->reloads},
+        {"kills", counts->kills},
+        {"keeper", counts->keeper_crashes},
+        {"target", (int64_t)p->pool.target},
+        {"recycles", counts->recycles},
+        {"timeouts", counts->timeouts},
+        {"pending", (int64_t)pool_pending(&p->pool)},
+        {"gave_up", p->pool.gave_up},
+        {"stopping", p->pool.stopping},
     };
     size_t i = 0;
     while (i < COUNT(numbers) && !slice_equal(name, slice_from_cstr(numbers[i].name)))
@@ -115,13 +123,21 @@ static bool play_event(struct play *p)
     static const struct {
         struct slice name;
         int kind;
-    } events[] = {{SLICE_INIT("ready"), 0}, {SLICE_INIT("exit"), 1}, {SLICE_INIT("done"), 2}};
+    } events[] = {{SLICE_INIT("ready"), 0},
+                  {SLICE_INIT("exit"), 1},
+                  {SLICE_INIT("done"), 2},
+                  {SLICE_INIT("worn"), 3},
+                  {SLICE_INIT("stuck"), 4}};
     for (size_t i = 0; i < COUNT(events); i++) {
         if (!slice_starts_with(p->word, events[i].name))
             continue;
         size_t slot = read_slot(p, slice_after(p->word, events[i].name.len));
         if (events[i].kind == 0)
             pool_on_ready(&p->pool, slot);
+        else if (events[i].kind == 3)
+            pool_on_worn(&p->pool, slot);
+        else if (events[i].kind == 4)
+            pool_on_stuck(&p->pool, slot);
         else
             pool_on_exit(&p->pool, slot, events[i].kind == 2, p->now_ms);
         return true;
@@ -136,9 +152,9 @@ static void play_order(struct play *p)
     else if (slice_equal(p->word, SLICE("reload")))
         pool_on_reload(&p->pool);
     else if (slice_equal(p->word, SLICE("up")))
-        pool_on_resize(&p->pool, 1);
+        pool_on_resize(&p->pool, (int64_t)p->pool.target + 1);
     else if (slice_equal(p->word, SLICE("down")))
-        pool_on_resize(&p->pool, -1);
+        pool_on_resize(&p->pool, (int64_t)p->pool.target - 1);
     else if (slice_equal(p->word, SLICE("stop")))
         pool_on_stop(&p->pool, p->now_ms);
     else if (slice_equal(p->word, SLICE("all")))
@@ -184,6 +200,29 @@ static const struct story_row {
      "S0! S1 Sk .20 ready1 readyk .5000 none @4999 .1 @5000 S0 ready0 all crashes=0 quick=0"},
     {"a fork that fails again waits again", 1, "S0! Sk readyk .5000 @5000 S0! .5000 @10000 S0"},
     {"a keeper that cannot be forked is tried again", 1, "S0 ready0 Sk! .5000 @5000 Sk"},
+
+    /* wear */
+    {"a worn worker is replaced", 2,
+     "begin pending=0 worn1 pending=1 E1 . done1 S1 pending=1 ready1 .- pending=0 "
+     "recycles=1 reloads=0 crashes=0"},
+    {"never two at once", 3,
+     "begin worn0 worn2 E0 . done0 S0 .20 ready0 E2 . done2 S2 ready2 .- recycles=2"},
+    {"nor while a reload is under way", 2,
+     "begin reload worn1 E0 . done0 S0 .20 ready0 E1 . done1 S1 .20 ready1 Ek exitk Sk readyk .- "
+     "reloads=3 recycles=0"},
+    {"nor while a crashed one is away", 2,
+     "begin exit0 worn1 .100 @100 S0 .20 ready0 E1 recycles=1"},
+    {"a worn one that is not needed any more ends", 2, "begin worn1 down E1 done1 .- recycles=0"},
+    {"worn is forgotten by its successor", 1,
+     "begin worn0 exit0 .100 @100 S0 ready0 .- recycles=0"},
+
+    /* requests that take too long */
+    {"a stuck worker is killed at once, and replaced at once", 2,
+     "begin stuck1 K1 . exit1 S1 ready1 .- timeouts=1 crashes=0 quick=0 kills=0"},
+    {"also one that was told to end", 2, "begin down E1 stuck1 K1 . exit1 .- timeouts=1"},
+    {"also while the pool stops", 1, "begin stop . stuck0 K0 exit0 Ek exitk F timeouts=1"},
+    {"also two of them", 2, "begin stuck0 stuck1 K0 K1 . exit0 S0 exit1 S1 timeouts=2"},
+    {"a stuck one is killed once", 1, "begin stuck0 K0 . stuck0 . exit0 S0 timeouts=1"},
 
     /* crashes */
     {"a worker that had answered is replaced at once", 2,

@@ -29,7 +29,7 @@ START_TEST(scoreboard_begins_empty)
     ck_assert_int_eq(seen.checked_ms, 0);
     ck_assert_int_eq(seen.database, DATABASE_UNKNOWN);
     for (size_t i = 0; i < WORKERS_MAX; i++)
-        ck_assert_int_eq(atomic_load(&board->workers[i].state), WORKER_NONE);
+        ck_assert_int_eq(worker_slot_state(&board->workers[i]), WORKER_NONE);
     close_board(board);
 }
 END_TEST
@@ -62,6 +62,49 @@ START_TEST(scoreboard_reads_request_ids)
 END_TEST
 
 /* Who else serves it, or died under it, wherever that stands. */
+/* Only a request that is served, and for so long, can be condemned; its worker serves no other. */
+START_TEST(scoreboard_condemns_one_request)
+{
+    struct scoreboard *board = open_board();
+    struct worker_slot *slot = &board->workers[0];
+    worker_slot_reset(slot, 1000);
+    ck_assert(!worker_slot_condemn(slot, 9000));
+    worker_slot_idle(slot, 1100);
+    ck_assert(!worker_slot_condemn(slot, 9000));
+    worker_slot_begin(slot, 2000);
+    ck_assert(!worker_slot_condemn(slot, 1999));
+    ck_assert(worker_slot_end(slot, 2100));
+    ck_assert(!worker_slot_condemn(slot, 9000));
+    worker_slot_begin(slot, 3000);
+    ck_assert(worker_slot_condemn(slot, 3000));
+    ck_assert_int_eq(worker_slot_state(slot), WORKER_CONDEMNED);
+    ck_assert(!worker_slot_condemn(slot, 9000)); /* once */
+    ck_assert(!worker_slot_end(slot, 3100));
+    worker_slot_reset(slot, 4000); /* for the next worker */
+    ck_assert_int_eq(worker_slot_state(slot), WORKER_STARTING);
+    close_board(board);
+}
+END_TEST
+
+static const struct bucket_row {
+    int64_t us;
+    size_t bucket;
+} bucket_rows[] = {{0, 0},        {1000, 0},     {1001, 1},          {2000, 1},
+                   {5000000, 11}, {5000001, 12}, {INT64_MAX / 2, 12}};
+START_TEST(scoreboard_histogram)
+{
+    struct worker_numbers numbers = {0};
+    struct pool_numbers totals = {0};
+    histogram_add(&numbers.queue, bucket_rows[_i].us);
+    numbers_add(&totals, &numbers);
+    numbers_add(&totals, &numbers);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        ck_assert_int_eq(totals.queue.counts[i], i == bucket_rows[_i].bucket ? 2 : 0);
+    ck_assert_int_eq(totals.queue.sum_us, 2 * bucket_rows[_i].us);
+    ck_assert_int_eq(totals.service.sum_us, 0);
+}
+END_TEST
+
 START_TEST(scoreboard_counts_deaths)
 {
     const struct request_id one = {1, 2}, other = {1, 3}, none = {0, 0};
@@ -115,7 +158,7 @@ START_TEST(scoreboard_names)
     ck_assert_str_eq(database_state_name(DATABASE_DOWN), "down");
     ck_assert_str_eq(database_state_name(DATABASE_OLD_SCHEMA), "old_schema");
     /* a wild worker's */
-    ck_assert_str_eq(worker_state_name((enum worker_state)(WORKER_BUSY + 1)), "invalid");
+    ck_assert_str_eq(worker_state_name((enum worker_state)(WORKER_CONDEMNED + 1)), "invalid");
     ck_assert_str_eq(worker_state_name((enum worker_state)INT32_MIN), "invalid");
     ck_assert_str_eq(database_state_name((enum database_state)INT32_MAX), "invalid");
 }
@@ -228,6 +271,8 @@ void pool_scoreboard(struct suite *s)
     suite_test(s, scoreboard_begins_empty);
     suite_test(s, scoreboard_slots_share_no_cache_line);
     suite_rows(s, scoreboard_reads_request_ids, COUNT(id_rows));
+    suite_test(s, scoreboard_condemns_one_request);
+    suite_rows(s, scoreboard_histogram, COUNT(bucket_rows));
     suite_test(s, scoreboard_counts_deaths);
     suite_test(s, scoreboard_forgets_the_oldest_deaths);
     suite_test(s, scoreboard_names);

@@ -14,11 +14,13 @@
 
 #define DEADLINE_MS     5000
 #define ACCEPT_PAUSE_MS 200
-#define ANSWER_BYTES    KIB(40)
+#define ANSWER_BYTES    KIB(100)
 
 struct fixture {
     struct scoreboard board;
     struct pool pool;
+    struct pool_readings readings;
+    struct conf conf;
     struct scratch scratch;
     const char *path;
     struct status_server *server;
@@ -35,7 +37,12 @@ static void set_up(struct fixture *f)
     scratch_open(&f->scratch);
     f->path = scratch_path(&f->scratch, "status");
     pool_init(&f->pool, 2, 25000);
-    const struct status_source source = {&f->pool, &f->board, 4711, 0, 30000};
+    const struct status_source source = {.pool = &f->pool,
+                                         .board = &f->board,
+                                         .readings = &f->readings,
+                                         .conf = &f->conf,
+                                         .pid = 4711,
+                                         .stale_ms = 30000};
     f->server = status_server_open(f->path, &source, &err);
     ck_assert_msg(f->server != NULL, "%s", err.cause);
 }
@@ -232,9 +239,8 @@ START_TEST(server_status_of_64_workers)
     set_up(&f);
     for (size_t i = 0; i < WORKERS_MAX; i++) {
         f.pool.slots[i].state = POOL_SLOT_STARTING;
-        atomic_store(&f.board.workers[i].requests, INT64_MIN);
-        atomic_store(&f.board.workers[i].server_errors, INT64_MIN);
-        atomic_store(&f.board.workers[i].database_connects, INT64_MIN);
+        for (size_t n = 0; n < WORKER_COUNTER_COUNT; n++)
+            atomic_store(&f.board.workers[i].numbers.counters[n], INT64_MIN / 64);
     }
     const char *answer = ask(&f, SLICE("GET /status HTTP/1.1\r\n\r\n"));
     char length[64];
@@ -393,7 +399,7 @@ START_TEST(server_refuses_a_live_socket)
     struct fixture f;
     struct err err = {0};
     set_up(&f);
-    const struct status_source source = {&f.pool, &f.board, 1, 0, 30000};
+    const struct status_source source = {.pool = &f.pool, .board = &f.board};
     ck_assert_ptr_null(status_server_open(f.path, &source, &err));
     ck_assert_ptr_eq(err.kind, &ERR_SETTINGS_INVALID);
     tear_down(&f);

@@ -63,6 +63,8 @@ static void set_up(struct fixture *f)
         .database_max_age_s = 60,
         .shop_currency = "USD",
         .workers = 1,
+        .queue_timeout_ms = 2000,
+        .request_timeout_ms = 20000,
     };
 }
 
@@ -78,7 +80,7 @@ static void tear_down(struct fixture *f)
 /* As in the master, all signals are blocked; `pending` came before the worker was ready for it. */
 static void start_worker(struct fixture *f, int pending)
 {
-    atomic_store(&f->board->workers[0].state, WORKER_STARTING);
+    worker_slot_reset(&f->board->workers[0], 0);
     pid_t parent = getpid();
     f->pid = fork();
     ck_assert_int_ge(f->pid, 0);
@@ -105,10 +107,15 @@ static void start_worker(struct fixture *f, int pending)
 
 static void wait_until_idle(const struct fixture *f)
 {
-    while (atomic_load(&f->board->workers[0].state) != WORKER_IDLE) {
+    while (worker_slot_state(&f->board->workers[0]) != WORKER_IDLE) {
         ck_assert_int_eq(waitpid(f->pid, NULL, WNOHANG), 0); /* it lives */
         usleep(1000);
     }
+}
+
+static int64_t counted(const struct fixture *f, enum worker_counter counter)
+{
+    return atomic_load(&f->board->workers[0].numbers.counters[counter]);
 }
 
 static int exit_status(const struct fixture *f)
@@ -166,6 +173,7 @@ static void add_param(struct buf *out, const char *name, struct slice value)
 struct question {
     const char *method, *uri, *body, *content_length; /* NULL: the body's */
     bool kept, close; /* nginx's flag, and the parameter that says it keeps none */
+    const char *msec; /* when nginx handed it over */
 };
 
 static void add_question(struct buf *out, const struct question *q)
@@ -179,6 +187,8 @@ static void add_question(struct buf *out, const struct question *q)
     add_param(&params, "CONTENT_LENGTH",
               slice_from_cstr(q->content_length ? q->content_length : length));
     add_param(&params, "REQUEST_ID", SLICE(REQUEST_ID));
+    if (q->msec)
+        add_param(&params, "REQUEST_MSEC", slice_from_cstr(q->msec));
     if (q->close)
         add_param(&params, "CONNECTION_CLOSE", SLICE("1"));
     add_record(out, BEGIN_REQUEST, /* responder */
@@ -276,15 +286,27 @@ START_TEST(worker_answers)
 }
 END_TEST
 
+/* Takes out what differs from answer to answer. */
+static void cut_timing(char *answer)
+{
+    char *line = strstr(answer, "Server-Timing: ");
+    ck_assert_msg(line != NULL, "%s", answer);
+    char *next = strstr(line, "\r\n") + 2;
+    memmove(line, next, strlen(next) + 1);
+}
+
 START_TEST(worker_head)
 {
     struct fixture f;
-    char get[KIB(4)];
+    char get[KIB(4)], head[KIB(4)];
     set_up(&f);
     start_worker(&f, 0);
     snprintf(get, sizeof get, "%s", ask(&f, "GET", "/", ""));
+    snprintf(head, sizeof head, "%s", ask(&f, "HEAD", "/", ""));
+    cut_timing(get);
+    cut_timing(head);
     *(strstr(get, "\r\n\r\n") + 4) = '\0';
-    ck_assert_str_eq(ask(&f, "HEAD", "/", ""), get);
+    ck_assert_str_eq(head, get);
     stop_worker(&f);
     tear_down(&f);
 }
@@ -294,17 +316,16 @@ START_TEST(worker_counts)
 {
     struct fixture f;
     set_up(&f);
-    const struct worker_slot *slot = &f.board->workers[0];
     start_worker(&f, 0);
     wait_until_idle(&f);
-    ck_assert_int_eq(atomic_load(&slot->requests), 0);
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), 0);
     ask(&f, "GET", "/", "");
     ask(&f, "GET", "/nothing", "");
     ask(&f, "GET", "/v1/categories", "");
     stop_worker(&f);
-    ck_assert_int_eq(atomic_load(&slot->requests), 3);
-    ck_assert_int_eq(atomic_load(&slot->server_errors), 1);
-    ck_assert_int_eq(atomic_load(&slot->database_connects), 0);
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), 3);
+    ck_assert_int_eq(counted(&f, COUNT_SERVER_ERRORS), 1);
+    ck_assert_int_eq(counted(&f, COUNT_DATABASE_CONNECTS), 0);
     tear_down(&f);
 }
 END_TEST
@@ -359,7 +380,7 @@ START_TEST(worker_broken_requests)
     const char *answer = ask(&f, "GET", "/", "");
     ck_assert_int_eq(strncmp(answer, "Status: 200 OK\r\n", 16), 0);
     stop_worker(&f);
-    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), 1);
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), 1);
     tear_down(&f);
 }
 END_TEST
@@ -383,6 +404,139 @@ START_TEST(worker_body_of_another_length)
     const char *answer = receive(&f, send_question(&f, &question));
     ck_assert_int_eq(*answer != '\0', r->answered);
     stop_worker(&f);
+    tear_down(&f);
+}
+END_TEST
+
+/* ---- time ---- */
+
+/* "1795381631.123": so long ago, as nginx writes it. */
+static const char *ago(int64_t ms, char *ret, size_t cap)
+{
+    const struct world world = world_system();
+    int64_t at_ms = world_now_ms(&world) - ms;
+    snprintf(ret, cap, "%lld.%03lld", (long long)(at_ms / 1000), (long long)(at_ms % 1000));
+    return ret;
+}
+
+static const struct queue_row {
+    const char *name;
+    int64_t ago_ms;
+    const char *msec; /* instead */
+    bool repeated, shed;
+} queue_rows[] = {
+    {"at once", 0, NULL, false, false},
+    {"within the time", 1000, NULL, false, false},
+    {"too late", 2500, NULL, false, true},
+    {"late because a worker died under it", 2500, NULL, true, false},
+    {"longer than anybody waits: the clock was set", 70000, NULL, false, false},
+    {"from the future", -5000, NULL, false, false},
+    {"no time", 0, "", false, false},
+    {"nonsense", 0, "yesterday", false, false},
+    {"no fraction", 0, "1795381631", false, false},
+    {"beyond 64 bits", 0, "99999999999999999999.000", false, false},
+};
+START_TEST(worker_sheds_what_waited_too_long)
+{
+    const struct queue_row *r = &queue_rows[_i];
+    struct fixture f;
+    char msec[32];
+    set_up(&f);
+    if (r->repeated)
+        scoreboard_begin(f.board, &f.board->workers[1], request_id_parse(SLICE(REQUEST_ID)));
+    start_worker(&f, 0);
+    struct question q = get_root;
+    q.msec = r->msec ? r->msec : ago(r->ago_ms, msec, sizeof msec);
+    const char *answer = receive(&f, send_question(&f, &q));
+    const char *begins = r->shed ? "Status: 503 Service Unavailable\r\n" : "Status: 200 OK\r\n";
+    ck_assert_msg(strncmp(answer, begins, strlen(begins)) == 0, "%s: %s", r->name, answer);
+    if (r->shed)
+        ck_assert_msg(strstr(answer, "\r\nRetry-After: 1\r\n") != NULL &&
+                          strstr(answer, "\"code\":\"overloaded\"") != NULL,
+                      "%s", answer);
+    stop_worker(&f);
+    ck_assert_int_eq(counted(&f, COUNT_SHED), r->shed);
+    tear_down(&f);
+}
+END_TEST
+
+static const struct retry_row {
+    int64_t waiting, service_us, workers, want_s;
+} retry_rows[] = {
+    {0, 1000, 8, 1},      {100, 1000, 8, 1},     {100, 500000, 2, 26},
+    {40, 500000, 8, 3},   {1000, 500000, 1, 30}, {INT32_MAX, 60000000, 1, 30},
+    {10, 1000000, 0, 11},
+};
+START_TEST(worker_says_when_to_come_again)
+{
+    const struct retry_row *r = &retry_rows[_i];
+    ck_assert_int_eq(worker_retry_after_s(r->waiting, r->service_us, r->workers), r->want_s);
+}
+END_TEST
+
+START_TEST(worker_tells_where_the_time_went)
+{
+    struct fixture f;
+    char msec[32];
+    set_up(&f);
+    f.conf.slow_request_ms = 500;
+    start_worker(&f, 0);
+    struct question q = {.method = "GET", .uri = "/v1/categories?limit=1"};
+    q.msec = ago(1000, msec, sizeof msec);
+    const char *answer = receive(&f, send_question(&f, &q));
+    const char *timing = strstr(answer, "\r\nServer-Timing: queue;dur=1");
+    ck_assert_msg(timing != NULL, "%s", answer);
+    ck_assert_ptr_nonnull(strstr(timing, ", auth;dur=0."));
+    ck_assert_ptr_nonnull(strstr(timing, ", sql;dur="));
+    ck_assert_ptr_nonnull(strstr(timing, ", work;dur="));
+    ck_assert_ptr_nonnull(strstr(timing, ", total;dur="));
+    ask(&f, "GET", "/", ""); /* not slow */
+    stop_worker(&f);
+    const char *slow = strstr(read_log(&f), "\"event\":\"request.slow\"");
+    ck_assert_ptr_nonnull(slow);
+    ck_assert_msg(strstr(slow, "\"path\":\"/v1/categories\",\"status\":503,\"total_ms\":1") != NULL,
+                  "%s", slow);
+    ck_assert_ptr_null(strstr(slow + 30, "request.slow"));
+    ck_assert_int_eq(counted(&f, COUNT_SLOW), 1);
+    tear_down(&f);
+}
+END_TEST
+
+/* A worker that was condemned meanwhile answers, and then serves nothing more. */
+START_TEST(worker_ends_when_condemned)
+{
+    struct fixture f;
+    set_up(&f);
+    start_worker(&f, 0);
+    wait_until_idle(&f);
+    /* Half a request keeps it busy. */
+    char storage[KIB(4)];
+    struct buf out = BUF(storage);
+    int fd = dial(&f);
+    add_question(&out, &get_root);
+    ck_assert_int_eq(send(fd, out.ptr, out.len / 2, MSG_NOSIGNAL), (ssize_t)out.len / 2);
+    while (!worker_slot_condemn(&f.board->workers[0], INT64_MAX))
+        usleep(1000);
+    ck_assert_int_eq(send(fd, out.ptr + out.len / 2, out.len - out.len / 2, MSG_NOSIGNAL),
+                     (ssize_t)(out.len - out.len / 2));
+    ck_assert_int_eq(strncmp(receive(&f, fd), "Status: 200 OK\r\n", 16), 0);
+    ck_assert_int_eq(exit_status(&f), EX_OK);
+    tear_down(&f);
+}
+END_TEST
+
+/* Whoever has hung up is not served; what was written before is not even read. */
+START_TEST(worker_leaves_out_the_departed)
+{
+    struct fixture f;
+    set_up(&f);
+    close(send_question(&f, &get_root));
+    int fd = send_question(&f, &get_root);
+    start_worker(&f, 0);
+    ck_assert_int_eq(strncmp(receive(&f, fd), "Status: 200 OK\r\n", 16), 0);
+    stop_worker(&f);
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), 1);
+    ck_assert_int_eq(counted(&f, COUNT_DEPARTED), 1);
     tear_down(&f);
 }
 END_TEST
@@ -417,7 +571,7 @@ START_TEST(worker_keeps_connections_of_reads)
     ck_assert_int_eq(recv(fd, &byte, 1, 0), 0); /* the last one was not to be kept */
     close(fd);
     stop_worker(&f);
-    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), r->kept ? 2 : 1);
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), r->kept ? 2 : 1);
     tear_down(&f);
 }
 END_TEST
@@ -508,7 +662,7 @@ START_TEST(worker_ends_under_load)
     for (; (server = accept(f.listener.fd, NULL, NULL)) >= 0; left++)
         close(server);
     ck_assert_uint_ge(left, COUNT(clients) - 1);
-    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), (int64_t)(COUNT(clients) - left));
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), (int64_t)(COUNT(clients) - left));
     for (size_t i = 0; i < COUNT(clients); i++)
         close(clients[i]);
     tear_down(&f);
@@ -528,7 +682,7 @@ START_TEST(worker_drains)
     ck_assert_int_eq(exit_status(&f), EX_OK);
     for (size_t i = 0; i < COUNT(clients); i++)
         ck_assert_int_eq(strncmp(receive(&f, clients[i]), "Status: 200 OK\r\n", 16), 0);
-    ck_assert_int_eq(atomic_load(&f.board->workers[0].requests), COUNT(clients));
+    ck_assert_int_eq(counted(&f, COUNT_REQUESTS), COUNT(clients));
     tear_down(&f);
 }
 END_TEST
@@ -554,7 +708,7 @@ START_TEST(worker_that_cannot_start)
     start_worker(&f, 0);
     ck_assert_int_eq(exit_status(&f), EX_SOFTWARE);
     ck_assert_ptr_nonnull(strstr(read_log(&f), "\"event\":\"worker.failed\""));
-    ck_assert_int_eq(atomic_load(&f.board->workers[0].state), WORKER_STARTING);
+    ck_assert_int_eq(worker_slot_state(&f.board->workers[0]), WORKER_STARTING);
     tear_down(&f);
 }
 END_TEST
@@ -567,6 +721,11 @@ void pool_worker(struct suite *s)
     suite_test(s, worker_logs);
     suite_rows(s, worker_broken_requests, COUNT(broken_rows));
     suite_rows(s, worker_body_of_another_length, COUNT(length_rows));
+    suite_rows(s, worker_sheds_what_waited_too_long, COUNT(queue_rows));
+    suite_rows(s, worker_says_when_to_come_again, COUNT(retry_rows));
+    suite_test(s, worker_tells_where_the_time_went);
+    suite_test(s, worker_ends_when_condemned);
+    suite_test(s, worker_leaves_out_the_departed);
     suite_rows(s, worker_keeps_connections_of_reads, COUNT(kept_rows));
     suite_test(s, worker_hands_on_what_it_keeps);
     suite_rows(s, worker_refuses_what_killed_two, COUNT(deaths_rows));

@@ -17,6 +17,7 @@
     X("base/json_write", base_json_write)                                                          \
     X("run/conf", run_conf)                                                                        \
     X("run/log", run_log)                                                                          \
+    X("run/trace", run_trace)                                                                      \
     X("run/world", run_world)                                                                      \
     X("web/request", web_request)                                                                  \
     X("web/reply", web_reply)                                                                      \
@@ -54,6 +55,8 @@
     X("pool/pool", pool_pool)                                                                      \
     X("pool/scoreboard", pool_scoreboard)                                                          \
     X("pool/connections", pool_connections)                                                        \
+    X("pool/memory", pool_memory)                                                                  \
+    X("pool/queue", pool_queue)                                                                    \
     X("pool/vault", pool_vault)                                                                    \
     X("pool/custody", pool_custody)                                                                \
     X("pool/listener", pool_listener)                                                              \
