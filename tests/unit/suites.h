@@ -28,6 +28,8 @@
     X("web/json_check", web_json_check)                                                            \
     X("web/schema", web_schema)                                                                    \
     X("auth/mac", auth_mac)                                                                        \
+    X("auth/jwks", auth_jwks)                                                                      \
+    X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
