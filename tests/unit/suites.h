@@ -57,6 +57,9 @@
     X("pool/scoreboard", pool_scoreboard)                                                          \
     X("pool/vault", pool_vault)                                                                    \
     X("pool/custody", pool_custody)                                                                \
+    X("pool/key_board", pool_key_board)                                                            \
+    X("pool/key_keeper", pool_key_keeper)                                                          \
+    X("pool/token_check", pool_token_check)                                                        \
     X("pool/listener", pool_listener)                                                              \
     X("pool/keeper", pool_keeper)                                                                  \
     X("pool/status", pool_status)                                                                  \
