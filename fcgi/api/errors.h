@@ -14,7 +14,14 @@
     X(ERR_KEYS_UNAVAILABLE, 503, "keys_unavailable",                                               \
       "Tokens cannot be verified at the moment; try again later.")                                 \
     X(ERR_NOT_READY, 503, "not_ready", "The service is starting; try again in a moment.")          \
-    X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")
+    X(ERR_PRECONDITION_FAILED, 412, "precondition_failed",                                         \
+      "It has changed since; read it again and repeat the change with its new ETag.")              \
+    X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")              \
+    X(ERR_PRODUCT_DELETED, 409, "product_deleted",                                                 \
+      "The product is deleted; only restoring it is possible.")                                    \
+    X(ERR_PRODUCT_NOT_DELETED, 409, "product_not_deleted",                                         \
+      "The product is not deleted, so there is nothing to restore.")                               \
+    X(ERR_SKU_TAKEN, 409, "sku_taken", "Another product has this SKU.")
 
 API_ERR_KINDS(ERR_DECLARE)
 

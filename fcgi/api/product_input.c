@@ -11,14 +11,14 @@ static const struct field fields[] = {
     FIELD_I64(product_input, stock, REQUIRED, 0, PRODUCT_STOCK_MAX),
     FIELD_CHOICE(product_input, status, OPTIONAL, "active|draft"),
 };
-static const struct schema schema = {"ProductInput", ARRAY(fields)};
+const struct schema product_input_schema = {"ProductInput", ARRAY(fields)};
 
 bool product_input_read(struct slice json, const char *shop_currency, struct arena *arena,
                         struct product_input *ret, struct faults *faults, struct err *err)
 {
     const struct slice shop = slice_from_cstr(shop_currency);
     struct product_input in = {.description = SLICE(""), .currency = shop};
-    bool good = schema_read(&schema, json, arena, &in, faults, err);
+    bool good = schema_read(&product_input_schema, json, arena, &in, faults, err);
     if (!slice_equal(in.currency, shop)) { /* told beside the schema's faults, not after them */
         fault_add(faults, arena, "/", SLICE("currency"), "currency", "must be %s, not %.*s",
                   shop_currency, SLICE_ARG(in.currency));

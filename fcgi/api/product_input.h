@@ -1,5 +1,5 @@
 /* product_input.h - a product as it comes in: the writable members, their limits and defaults, in
- * one table for import lines (and the write endpoints to come). */
+ * one table for import lines and the write endpoints. */
 #ifndef FCGI_API_PRODUCT_INPUT_H
 #define FCGI_API_PRODUCT_INPUT_H
 
@@ -13,6 +13,8 @@ struct product_input {
     int64_t price_minor, stock;
     int64_t status; /* 0 active, 1 draft, as in the table */
 };
+
+extern const struct schema product_input_schema;
 
 /* Errors: those of schema_read(); a currency other than the shop's is a fault of the body. */
 bool product_input_read(struct slice json, const char *shop_currency, struct arena *arena,

@@ -7,8 +7,9 @@
 
 #define PRODUCT_COLUMNS                                                                            \
     "p.id, p.sku, p.name, p.description, p.brand, c.category_key, p.price_minor, p.currency, "     \
-    "p.stock, p.in_stock, IF(p.status = 0, 'active', 'draft'), p.version, p.created_at, "          \
-    "p.updated_at"
+    "p.stock, p.in_stock,"                                                                         \
+    " IF(p.deleted_at IS NULL, IF(p.status = 0, 'active', 'draft'), '" PRODUCT_DELETED "'),"       \
+    " p.version, p.created_at, p.updated_at"
 #define PRODUCT_COLUMN_COUNT 14
 
 /* The struct's members in the order of PRODUCT_COLUMNS. */
@@ -25,12 +26,13 @@ static void product_outs(struct product *p, struct db_out ret[PRODUCT_COLUMN_COU
         ret[i] = outs[i];
 }
 
-bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
-                  struct err *err)
+#define FIND_SQL                                                                                   \
+    "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"         \
+    " WHERE p.id = ?"
+
+static bool find(struct db *db, struct arena *arena, const char *sql, int64_t id,
+                 struct product *ret, struct err *err)
 {
-    static const char sql[] =
-        "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"
-        " WHERE p.id = ? AND p.listed = 1";
     const struct db_in in[] = {DB_I64(id)};
     struct product row = {0};
     struct db_out out[PRODUCT_COLUMN_COUNT];
@@ -39,6 +41,23 @@ bool product_find(struct db *db, struct arena *arena, int64_t id, struct product
         return false;
     *ret = row;
     return true;
+}
+
+bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
+                  struct err *err)
+{
+    return find(db, arena, FIND_SQL " AND p.listed = 1", id, ret, err);
+}
+
+bool product_find_any(struct db *db, struct arena *arena, int64_t id, struct product *ret,
+                      struct err *err)
+{
+    return find(db, arena, FIND_SQL, id, ret, err);
+}
+
+bool product_is_deleted(const struct product *product)
+{
+    return slice_equal(product->status, SLICE(PRODUCT_DELETED));
 }
 
 /* How each sort reads. A row comparison `(a, id) > (?, ?)` would make MariaDB scan the index from
@@ -147,6 +166,33 @@ bool product_count(struct db *db, struct arena *arena, const struct product_filt
     sql_add(&sql, " LIMIT ?) AS counted", &DB_I64(PRODUCT_COUNT_MAX + 1), 1);
     return db_read(db, &sql, &rows, err) && (db_next(&rows, &DB_GET_I64(ret), 1, err) ||
                                              err_fail(err, &ERR_INTERNAL, "no row from COUNT"));
+}
+
+/* One product with every text at its longest and escaped is below this. */
+#define WRITE_SQL_BYTES KIB(24)
+
+/* The SKU is the only unique column that an input can collide in. */
+static bool write_product(struct db *db, const struct sql *sql, struct db_written *ret,
+                          struct err *err)
+{
+    struct err failed = {0};
+    *ret = (struct db_written){0};
+    if (db_write(db, sql, ret, &failed))
+        return true;
+    return err_fail(err, ret->server_errno == DB_DUPLICATE_KEY ? &ERR_SKU_TAKEN : failed.kind, "%s",
+                    failed.cause);
+}
+
+bool product_insert(struct db *db, struct arena *arena, const struct product_input *product,
+                    int64_t category_id, int64_t *ret_id, struct err *err)
+{
+    struct db_written written;
+    struct sql sql = product_upsert_start(arena, WRITE_SQL_BYTES);
+    product_upsert_add(&sql, product, category_id);
+    if (!write_product(db, &sql, &written, err))
+        return false;
+    *ret_id = written.insert_id;
+    return true;
 }
 
 struct sql product_upsert_start(struct arena *arena, size_t cap)

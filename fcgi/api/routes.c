@@ -1,6 +1,8 @@
 #include "fcgi/api/routes.h"
 
 #include "fcgi/api/categories.h"
+#include "fcgi/api/product_edit.h"
+#include "fcgi/api/product_input.h"
 #include "fcgi/api/products.h"
 #include "fcgi/api/service.h"
 
@@ -9,11 +11,12 @@
 #define LIST(view)        {200, ANSWER_LIST, view}
 
 static const struct route rows[] = {
-    /* method  path                  handler                scope       needs query                 body  limit answer                   summary */
-    {HTTP_GET, "/",                  service_handler,       SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, NULL),          "What this service is"},
-    {HTTP_GET, "/v1/products",       product_list_handler,  SCOPE_NONE, 0,    &product_list_query,  NULL, 0,    LIST(&product_view),     "List products"},
-    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, &product_view), "Read a product"},
-    {HTTP_GET, "/v1/categories",     category_list_handler, SCOPE_NONE, 0,    &category_list_query, NULL, 0,    LIST(&category_view),    "List categories"},
+    /* method   path                  handler                 scope           needs query                 body                   limit               answer                   summary */
+    {HTTP_GET,  "/",                  service_handler,        SCOPE_NONE,     0,    NULL,                 NULL,                  0,                  ONE(200, NULL),          "What this service is"},
+    {HTTP_GET,  "/v1/products",       product_list_handler,   SCOPE_NONE,     0,    &product_list_query,  NULL,                  0,                  LIST(&product_view),     "List products"},
+    {HTTP_POST, "/v1/products",       product_create_handler, SCOPE_EDIT,     0,    NULL,                 &product_input_schema, PRODUCT_BODY_LIMIT, ONE(201, &product_view), "Make a product"},
+    {HTTP_GET,  "/v1/products/{id}",  product_show_handler,   SCOPE_OPTIONAL, 0,    NULL,                 NULL,                  0,                  ONE(200, &product_view), "Read a product"},
+    {HTTP_GET,  "/v1/categories",     category_list_handler,  SCOPE_NONE,     0,    &category_list_query, NULL,                  0,                  LIST(&category_view),    "List categories"},
 };
 /* clang-format on */
 
