@@ -85,6 +85,12 @@ bool reply_change(struct ctx *ctx, int status, const struct view *view, const vo
     return reply_json(ctx, status, err);
 }
 
+bool reply_no_content(struct ctx *ctx, struct slice etag, struct err *err)
+{
+    reply_header(ctx->reply, "ETag", etag);
+    return reply_body(ctx, 204, NULL, err);
+}
+
 bool ctx_has_cursor_keys(const struct ctx *ctx, struct err *err)
 {
     return ctx->api->cursor_keys.count > 0 ||

@@ -56,6 +56,8 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
 /* Writes the row as the body of an answer with this status and ETag. */
 bool reply_change(struct ctx *ctx, int status, const struct view *view, const void *row,
                   struct slice etag, struct err *err) MUST_USE;
+/* Answers 204; the ETag is the one that what was changed has now. */
+bool reply_no_content(struct ctx *ctx, struct slice etag, struct err *err) MUST_USE;
 /* Marks the body just written as an answer of this type. Errors: ERR_INTERNAL when it did not fit.
  */
 bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err) MUST_USE;

@@ -9,6 +9,12 @@
     X(ERR_AUTHENTICATION_REQUIRED, 401, "authentication_required",                                 \
       "This address needs a bearer token.")                                                        \
     X(ERR_FORBIDDEN, 403, "forbidden", "The token's groups do not allow this.")                    \
+    X(ERR_IDEMPOTENCY_IN_PROGRESS, 409, "idempotency_in_progress",                                 \
+      "A request with this Idempotency-Key is still running; try again in a moment.")              \
+    X(ERR_IDEMPOTENCY_KEY_INVALID, 400, "idempotency_key_invalid",                                 \
+      "Idempotency-Key must be 1 to 255 visible ASCII characters.")                                \
+    X(ERR_IDEMPOTENCY_KEY_REUSED, 422, "idempotency_key_reused",                                   \
+      "This Idempotency-Key was used for another request.")                                        \
     X(ERR_IF_MATCH_REQUIRED, 428, "if_match_required",                                             \
       "This change needs If-Match with the ETag of what it changes.")                              \
     X(ERR_KEYS_UNAVAILABLE, 503, "keys_unavailable",                                               \

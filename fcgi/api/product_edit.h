@@ -8,6 +8,7 @@
 /* The longest valid product, every character of it written as \uXXXX\uXXXX, is below this. */
 #define PRODUCT_BODY_LIMIT KIB(64)
 
-route_handler product_create_handler;
+route_handler product_create_handler, product_replace_handler, product_patch_handler,
+    product_delete_handler, product_restore_handler;
 
 #endif

@@ -27,13 +27,12 @@ static void product_outs(struct product *p, struct db_out ret[PRODUCT_COLUMN_COU
 }
 
 #define FIND_SQL                                                                                   \
-    "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"         \
-    " WHERE p.id = ?"
+    "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"
 
-static bool find(struct db *db, struct arena *arena, const char *sql, int64_t id,
+static bool find(struct db *db, struct arena *arena, const char *sql, struct db_in key,
                  struct product *ret, struct err *err)
 {
-    const struct db_in in[] = {DB_I64(id)};
+    const struct db_in in[] = {key};
     struct product row = {0};
     struct db_out out[PRODUCT_COLUMN_COUNT];
     product_outs(&row, out);
@@ -46,13 +45,19 @@ static bool find(struct db *db, struct arena *arena, const char *sql, int64_t id
 bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
                   struct err *err)
 {
-    return find(db, arena, FIND_SQL " AND p.listed = 1", id, ret, err);
+    return find(db, arena, FIND_SQL " WHERE p.id = ? AND p.listed = 1", DB_I64(id), ret, err);
 }
 
 bool product_find_any(struct db *db, struct arena *arena, int64_t id, struct product *ret,
                       struct err *err)
 {
-    return find(db, arena, FIND_SQL, id, ret, err);
+    return find(db, arena, FIND_SQL " WHERE p.id = ?", DB_I64(id), ret, err);
+}
+
+bool product_find_sku(struct db *db, struct arena *arena, struct slice sku, struct product *ret,
+                      struct err *err)
+{
+    return find(db, arena, FIND_SQL " WHERE p.sku = ?", DB_TEXT(sku), ret, err);
 }
 
 bool product_is_deleted(const struct product *product)
@@ -193,6 +198,55 @@ bool product_insert(struct db *db, struct arena *arena, const struct product_inp
         return false;
     *ret_id = written.insert_id;
     return true;
+}
+
+/* Runs a change of one product at one version; its end says which. */
+static bool write_version(struct db *db, struct sql *sql, const char *state, int64_t id,
+                          int64_t version, struct err *err)
+{
+    const struct db_in in[] = {DB_I64(id), DB_I64(version)};
+    struct db_written written;
+    sql_add(sql,
+            "version = version + 1, updated_at = UTC_TIMESTAMP(3) WHERE id = ? AND version = ?",
+            ARRAY(in));
+    sql_add_plain(sql, state);
+    if (!write_product(db, sql, &written, err))
+        return false;
+    return written.affected == 1 ||
+           err_fail(err, &ERR_PRECONDITION_FAILED, "product %lld is not at version %lld any more",
+                    (long long)id, (long long)version);
+}
+
+bool product_update(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    const struct product_input *p, int64_t category_id, struct err *err)
+{
+    const struct db_in in[] = {
+        DB_TEXT(p->sku),           DB_TEXT(p->name),    DB_TEXT(p->description),
+        DB_TEXT_OR_NULL(p->brand), DB_I64(category_id), DB_I64(p->price_minor),
+        DB_TEXT(p->currency),      DB_I64(p->stock),    DB_I64(p->status),
+    };
+    struct sql sql = sql_start(arena, WRITE_SQL_BYTES);
+    sql_add(&sql,
+            "UPDATE products SET sku = ?, name = ?, description = ?, brand = ?, category_id = ?,"
+            " price_minor = ?, currency = ?, stock = ?, status = ?, ",
+            ARRAY(in));
+    return write_version(db, &sql, " AND deleted_at IS NULL", id, version, err);
+}
+
+bool product_delete(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    struct err *err)
+{
+    struct sql sql = sql_start(arena, KIB(1));
+    sql_add_plain(&sql, "UPDATE products SET deleted_at = UTC_TIMESTAMP(3), ");
+    return write_version(db, &sql, " AND deleted_at IS NULL", id, version, err);
+}
+
+bool product_restore(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                     struct err *err)
+{
+    struct sql sql = sql_start(arena, KIB(1));
+    sql_add_plain(&sql, "UPDATE products SET deleted_at = NULL, ");
+    return write_version(db, &sql, " AND deleted_at IS NOT NULL", id, version, err);
 }
 
 struct sql product_upsert_start(struct arena *arena, size_t cap)

@@ -24,7 +24,7 @@ static const struct route_row {
 } route_rows[] = {
     {"/", "GET, HEAD", "/", {{0}}, 0},
     {"/v1/products", "GET, HEAD, POST", "/v1/products", {{FAKE_NO_ROWS(14)}}, 1},
-    {"/v1/products/{id}", "GET, HEAD", "/v1/products/5", {{PRODUCT}}, 1},
+    {"/v1/products/{id}", "GET, HEAD, PUT, PATCH, DELETE", "/v1/products/5", {{PRODUCT}}, 1},
     {"/v1/categories", "GET, HEAD", "/v1/categories", {{FAKE_ROWS(2, "tea", "3")}}, 1},
 };
 
