@@ -36,6 +36,8 @@ struct err {
       "The service cannot answer right now; try again later.")                                     \
     X(ERR_OVERLOADED, 503, "overloaded",                                                           \
       "The service has more to do than it can; try again after the time it names.")                \
+    X(ERR_DATABASE_BUSY, 503, "database_busy",                                                     \
+      "The change collided with others and was not made; try again.")                              \
     X(ERR_DATABASE_DOWN, 503, "database_down", "The database is unavailable; try again later.")    \
     X(ERR_DATABASE_SCHEMA, 503, "database_schema",                                                 \
       "The database is being brought up to date; try again later.")                                \

@@ -62,6 +62,8 @@ static void set_up(struct fixture *f)
         .database_idle_s = 60,
         .database_max_age_s = 60,
         .shop_currency = "USD",
+        .cognito_user_pool_id = "",
+        .cognito_client_id = "",
         .workers = 1,
         .queue_timeout_ms = 2000,
         .request_timeout_ms = 20000,
