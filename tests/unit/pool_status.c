@@ -1,5 +1,6 @@
 #include "fcgi/pool/status.h"
 
+#include "fcgi/api/routes.h"
 #include "fcgi/pool/keeper.h"
 #include "fcgi/pool/metrics.h"
 #include "tests/unit/suites.h"
@@ -49,6 +50,14 @@ static void set_slots(struct fixture *f, const char *slots)
             atomic_store(state, WORKER_BUSY);
         }
     }
+}
+
+static int row_of_a_product(void)
+{
+    int row = 0;
+    while (strcmp(api_routes.rows[row].path, "/v1/products/{id}") != 0)
+        row++;
+    return row;
 }
 
 static void reload(void *ctx)
@@ -214,7 +223,7 @@ START_TEST(status_page)
     atomic_store(&first->connected, 1);
     atomic_store(&first->request_high, 0xa0b1c2d3e4f50617);
     atomic_store(&first->request_low, 0x28394a5b6c7d8e9f);
-    atomic_store(&first->trace.route, 2);
+    atomic_store(&first->trace.route, row_of_a_product());
     atomic_store(&first->trace.phase, TRACE_SQL);
     atomic_store(&first->numbers.counters[COUNT_REQUESTS], 55);
     atomic_store(&first->numbers.counters[COUNT_SERVER_ERRORS], 2);
@@ -328,7 +337,7 @@ START_TEST(status_page_at_its_longest)
         }
         atomic_store(&w->state, WORKER_BUSY);
         atomic_store(&w->trace.phase, INT32_MIN);
-        atomic_store(&w->trace.route, 2);
+        atomic_store(&w->trace.route, row_of_a_product());
     }
     memset(&f.pool.counts, 0x81, sizeof f.pool.counts);
     scoreboard_publish(&f.board, &seen);
@@ -524,7 +533,7 @@ START_TEST(page_for_people)
     const struct snapshot seen = {
         .checked_ms = NOW_MS, .database = DATABASE_DOWN, .error = "<script>&\"'"};
     set_up(&f, "bi-e", false);
-    atomic_store(&f.board.workers[0].trace.route, 2);
+    atomic_store(&f.board.workers[0].trace.route, row_of_a_product());
     scoreboard_publish(&f.board, &seen);
     const char *body = get(&f, HTTP_GET, "/status.html");
     ck_assert_str_eq(f.reply.content_type, "text/html; charset=utf-8");
