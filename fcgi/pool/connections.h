@@ -2,7 +2,7 @@
  * with a request. nginx keeps connections for reads, so a worker would be tied to whoever
  * connected to it first; instead it polls all it holds, the listening socket and the hand-over, and
  * before it serves one it hands every other one on: a busy worker owns the connection it serves and
- * no other (docs/decisions/0058-kept-connections.md).
+ * no other (docs/decisions/0070-kept-connections.md).
  *
  * A connection is never just closed: shutdown(SHUT_RD) makes nginx's next write fail at once, and
  * what was written before is still read and answered, so no request falls between. */
