@@ -146,6 +146,8 @@ static bool make_connection(struct db *db, struct err *err)
 static bool connect_now(struct db *db, struct err *err)
 {
     enum trace_phase before = trace_enter(db->trace, TRACE_SQL);
+    if (db->options.waiting)
+        db->options.waiting(db->options.waiting_ctx);
     bool connected = make_connection(db, err);
     trace_enter(db->trace, before);
     return connected;
@@ -202,11 +204,24 @@ static const struct err_kind *refusal_kind(unsigned number)
     return is_collision(number) ? &ERR_DATABASE_BUSY : &ERR_INTERNAL;
 }
 
+static unsigned ask_server(struct db *db, struct slice statement, void **ret_result)
+{
+    const struct db_driver *driver = db->driver;
+    if (!db->options.waiting || !driver->send)
+        return driver->query(db->link, statement, ret_result);
+    unsigned number = driver->send(db->link, statement);
+    if (number != 0)
+        return number;
+    if (!driver->is_answered(db->link, DB_LONG_MS))
+        db->options.waiting(db->options.waiting_ctx);
+    return driver->receive(db->link, ret_result);
+}
+
 static unsigned run_once(struct db *db, struct slice statement, void **ret_result)
 {
     enum trace_phase before = trace_enter(db->trace, TRACE_SQL);
     int64_t begun_us = trace_now_us(db->trace);
-    unsigned number = db->driver->query(db->link, statement, ret_result);
+    unsigned number = ask_server(db, statement, ret_result);
     trace_statement(db->trace, statement, trace_now_us(db->trace) - begun_us);
     trace_enter(db->trace, before);
     db->used_at_ms = now_ms(db);

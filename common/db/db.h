@@ -22,6 +22,8 @@
 
 struct db;
 
+#define DB_LONG_MS 2
+
 struct db_options {
     struct db_target target;
     int64_t max_age_ms;  /* a connection is replaced at 90 to 100 % of this age */
@@ -33,6 +35,10 @@ struct db_options {
      * refused, false is a failure with its reason in `err`. */
     bool (*login)(void *ctx, bool refused, struct db_target *target, struct err *err);
     void *login_ctx; /* borrowed */
+    /* Told, once a statement, that its answer takes longer than DB_LONG_MS, and before connecting:
+     * time for what must not wait so long. May be NULL. */
+    void (*waiting)(void *ctx);
+    void *waiting_ctx; /* borrowed */
 };
 
 /* What db_open() keeps is copied; `driver` and `world` are borrowed. Does not connect yet. */

@@ -24,6 +24,11 @@ struct db_driver {
     size_t (*column_count)(void *result);
     void (*result_free)(void *result);
     void *ctx; /* handed to create */
+    /* `query` in its three steps, for who wants to know that an answer takes long; NULL: only
+     * whole. `is_answered` waits up to `wait_ms`; also true when the connection is lost. */
+    unsigned (*send)(void *link, struct slice sql);
+    bool (*is_answered)(void *link, int wait_ms);
+    unsigned (*receive)(void *link, void **ret_result);
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errmsg.h>
 #include <mysql.h>
+#include <poll.h>
 #include <stdlib.h>
 
 struct link {
@@ -89,10 +90,23 @@ static unsigned link_connect(void *of, const struct db_target *target)
     return number;
 }
 
-static unsigned link_query(void *of, struct slice sql, void **ret_result)
+static unsigned link_send(void *of, struct slice sql)
 {
     struct link *link = of;
-    if (mysql_real_query(link->mysql, sql.ptr, sql.len) != 0)
+    return mysql_send_query(link->mysql, sql.ptr, sql.len) == 0 ? 0 : keep_error(link);
+}
+
+static bool link_is_answered(void *of, int wait_ms)
+{
+    const struct link *link = of;
+    struct pollfd answer = {.fd = (int)link->mysql->net.fd, .events = POLLIN};
+    return poll(&answer, 1, wait_ms) != 0;
+}
+
+static unsigned link_receive(void *of, void **ret_result)
+{
+    struct link *link = of;
+    if (mysql_read_query_result(link->mysql) != 0)
         return keep_error(link);
     /* The whole result is fetched here, so that a connection lost half-way is one clear failure. */
     MYSQL_RES *result = mysql_store_result(link->mysql);
@@ -100,6 +114,12 @@ static unsigned link_query(void *of, struct slice sql, void **ret_result)
         return keep_error(link);
     *ret_result = result;
     return 0;
+}
+
+static unsigned link_query(void *of, struct slice sql, void **ret_result)
+{
+    unsigned number = link_send(of, sql);
+    return number == 0 ? link_receive(of, ret_result) : number;
 }
 
 static const char *link_error_text(void *of)
@@ -156,4 +176,7 @@ const struct db_driver db_driver_mysql = {
     .next_row = result_next_row,
     .column_count = result_column_count,
     .result_free = result_free,
+    .send = link_send,
+    .is_answered = link_is_answered,
+    .receive = link_receive,
 };

@@ -35,7 +35,7 @@ enum source { SOURCE_HELD, SOURCE_HANDOVER, SOURCE_LISTENER, SOURCE_COUNT };
 
 size_t connections_most(uint64_t descriptors)
 {
-    if (descriptors < 2 * RESERVED)
+    if (descriptors < UINT64_C(2) * RESERVED)
         return RESERVED;
     return (descriptors < LIMIT_MAX ? (size_t)descriptors : LIMIT_MAX) - RESERVED;
 }
@@ -133,7 +133,7 @@ static bool retire(struct connection *connection, int wait_ms)
  * for nobody. */
 static void close_gone(struct connections *c, int fd)
 {
-    numbers_count(c->numbers, COUNT_DEPARTED, holds_data(fd));
+    numbers_count(&c->slot->numbers, COUNT_DEPARTED, holds_data(fd));
     close(fd);
 }
 
@@ -184,29 +184,28 @@ static void watch_all(struct connections *c)
     c->unwatched = false;
 }
 
-/* Hands on what is held, so that nothing waits for the request this worker is about to serve. */
-static void give_all(struct connections *c)
+static bool give(struct connections *c, const struct connection *connection)
 {
+    if (!handover_give(c->handover, connection))
+        return false;
+    numbers_count(&c->slot->numbers, COUNT_HANDED_ON, 1);
+    return true;
+}
+
+void connections_hand_on(struct connections *c)
+{
+    /* A single worker would only take it all back. */
+    if (c->count == 0 || atomic_load_explicit(&c->board->wanted, memory_order_relaxed) == 1)
+        return;
     int64_t now_ms = world_monotonic_ms(c->world);
     for (size_t i = c->count; i-- > 0;) {
         struct connection connection = release(c, i);
         bool cold = now_ms - connection.used_ms > COLD_MS;
         if (cold && !connection.last && !retire(&connection, 0))
             continue;
-        if (handover_give(c->handover, &connection))
-            numbers_count(c->numbers, COUNT_HANDED_ON, 1);
-        else
+        if (!give(c, &connection))
             hold(c, &connection, false); /* at the end of the table, where this loop has been */
     }
-}
-
-/* What stays all the same is made known to epoll at once, or new connections could starve it. */
-static void hand_on(struct connections *c)
-{
-    if (c->count > 0 && atomic_load_explicit(c->workers, memory_order_relaxed) != 1)
-        give_all(c);
-    if (c->unwatched)
-        watch_all(c);
 }
 
 static bool accept_new(struct connections *c, struct connection *ret)
@@ -227,9 +226,9 @@ static bool accept_new(struct connections *c, struct connection *ret)
 /* What one look has found. */
 struct sight {
     bool found[SOURCE_COUNT];
-    bool woken; /* by it, perhaps, and then no other worker was: it must be taken */
     bool end;
-    int readable_fd; /* SOURCE_HELD: of those, the one that has waited longest */
+    int readable_fds[EVENTS_MAX]; /* SOURCE_HELD */
+    size_t readable;
 };
 
 static uint64_t serial_of(const struct connections *c, int fd)
@@ -248,42 +247,53 @@ static void note(struct connections *c, const struct epoll_event *event, struct 
         s->found[SOURCE_HANDOVER] = true;
     } else if (event->events & (EPOLLHUP | EPOLLERR)) {
         close_gone(c, release(c, c->places[event->data.fd]).fd);
-    } else if (!s->found[SOURCE_HELD] ||
-               serial_of(c, event->data.fd) < serial_of(c, s->readable_fd)) {
+    } else {
         s->found[SOURCE_HELD] = true;
-        s->readable_fd = event->data.fd;
+        s->readable_fds[s->readable++] = event->data.fd;
     }
 }
 
-/* Looks at all sources at once. What is held is made known to epoll only when nothing else is
- * there to do: under load most connections are handed on before that. */
 static struct sight look(struct connections *c)
 {
     struct epoll_event events[EVENTS_MAX];
-    struct sight s = {.readable_fd = -1};
-    int count = 0;
+    struct sight s = {0};
     if (c->unwatched)
-        count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, 0);
-    if (count <= 0) {
         watch_all(c);
-        count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, LOOK_AGAIN_MS);
-        s.woken = true;
-    }
+    int count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, LOOK_AGAIN_MS);
     for (int i = 0; i < count; i++)
         note(c, &events[i], &s);
     return s;
 }
 
-/* Stays known to epoll: most often it comes back, and if not, closing it is enough. */
-static bool choose_held(struct connections *c, int fd, struct connection *ret)
+/* A table that was full may have retired one of them since. */
+static void drop_released(const struct connections *c, struct sight *s)
 {
-    *ret = take_out(c, c->places[fd]).connection;
-    c->watched_fd = fd;
+    for (size_t i = s->readable; i-- > 0;) {
+        size_t at = c->places[s->readable_fds[i]];
+        if (at >= c->count || c->held[at].connection.fd != s->readable_fds[i])
+            s->readable_fds[i] = s->readable_fds[--s->readable];
+    }
+}
+
+/* The held one that has waited longest. It stays known to epoll: most often it comes back, and if
+ * not, closing it is enough. */
+static bool choose_held(struct connections *c, struct sight *s, struct connection *ret)
+{
+    size_t oldest = 0;
+    drop_released(c, s);
+    if (s->readable == 0)
+        return false;
+    for (size_t i = 1; i < s->readable; i++)
+        if (serial_of(c, s->readable_fds[i]) < serial_of(c, s->readable_fds[oldest]))
+            oldest = i;
+    c->watched_fd = s->readable_fds[oldest];
+    s->readable_fds[oldest] = s->readable_fds[--s->readable];
+    *ret = take_out(c, c->places[c->watched_fd]).connection;
     return true;
 }
 
-/* One connection from outside; one that has no request yet, or is not `wanted`, is held. */
-static bool choose_coming(struct connections *c, enum source source, bool wanted,
+/* One connection from outside. One that has no request yet, or is not `wanted`, is held. */
+static bool choose_coming(struct connections *c, enum source source, bool wanted, struct sight *s,
                           struct connection *ret)
 {
     struct connection connection;
@@ -291,35 +301,52 @@ static bool choose_coming(struct connections *c, enum source source, bool wanted
     if (!(source == SOURCE_LISTENER ? accept_new(c, &connection)
                                     : handover_take(c->handover, &connection)))
         return false;
-    if (wanted && is_readable(connection.fd, 0, &gone)) {
+    bool readable = is_readable(connection.fd, 0, &gone);
+    if (gone) {
+        close_gone(c, connection.fd);
+        return false;
+    }
+    if (wanted && readable) {
         *ret = connection;
         return true;
     }
-    if (gone)
-        close_gone(c, connection.fd);
-    else
-        hold(c, &connection, false);
+    hold(c, &connection, false);
+    if (readable && s->readable < EVENTS_MAX)
+        s->readable_fds[s->readable++] = connection.fd;
     return false;
 }
 
 /* The connection to serve out of what was seen, the sources in turn, so that none starves another.
- * What else this worker was woken for is held, and handed on with the rest. */
-static bool choose(struct connections *c, const struct sight *s, struct connection *ret)
+ * What this worker may have been woken for, and then no other was, is taken in any case. */
+static bool choose(struct connections *c, struct sight *s, struct connection *ret)
 {
     bool chosen = false;
     unsigned first = c->turn;
     c->watched_fd = -1;
-    for (unsigned i = 0; i < SOURCE_COUNT && (!chosen || s->woken); i++) {
+    for (unsigned i = 0; i < SOURCE_COUNT; i++) {
         enum source source = (enum source)((first + i) % SOURCE_COUNT);
         if (!s->found[source] || (chosen && source == SOURCE_HELD))
             continue;
-        if (source == SOURCE_HELD ? choose_held(c, s->readable_fd, ret)
-                                  : choose_coming(c, source, !chosen, ret)) {
+        if (source == SOURCE_HELD ? choose_held(c, s, ret)
+                                  : choose_coming(c, source, !chosen, s, ret)) {
             chosen = true;
             c->turn = source + 1U;
         }
     }
     return chosen;
+}
+
+/* Gives what has a request too, and would wait for the one that is served now, to workers that have
+ * nothing to do; as many as there are, since each takes one. */
+static void share(struct connections *c, struct sight *s)
+{
+    drop_released(c, s);
+    size_t idle = s->readable > 0 ? scoreboard_count_idle(c->board, c->slot) : 0;
+    for (size_t i = 0; i < s->readable && i < idle; i++) {
+        struct connection connection = release(c, c->places[s->readable_fds[i]]);
+        if (!give(c, &connection))
+            hold(c, &connection, false);
+    }
 }
 
 /* A listening socket that is shut hangs up, however much is still in its queue. */
@@ -381,7 +408,7 @@ bool connections_next(struct connections *c, struct connection *ret)
         bool chosen = choose(c, &seen, ret);
         c->leaving = seen.end;
         if (chosen) {
-            hand_on(c);
+            share(c, &seen);
             return true;
         }
     }

@@ -1,8 +1,9 @@
 /* connections.h - the connections of nginx that one worker holds, and how it finds the next one
  * with a request. nginx keeps connections for reads, so a worker would be tied to whoever
- * connected to it first; instead it polls all it holds, the listening socket and the hand-over, and
- * before it serves one it hands every other one on: a busy worker owns the connection it serves and
- * no other (docs/decisions/0070-kept-connections.md).
+ * connected to it first; instead it polls all it holds, the listening socket and the hand-over. Of
+ * those with a request it serves one, and hands the others on to workers that are idle; all that it
+ * holds it hands on when its request turns out to take long. So nothing waits behind a slow request
+ * for longer than that takes to show (docs/decisions/0070-kept-connections.md).
  *
  * A connection is never just closed: shutdown(SHUT_RD) makes nginx's next write fail at once, and
  * what was written before is still read and answered, so no request falls between. */
@@ -19,8 +20,8 @@ struct connections {
     const struct world *world;
     int listen_fd;
     const struct handover *handover;
-    const _Atomic int *workers;     /* how many there shall be: a single one hands nothing on */
-    struct worker_numbers *numbers; /* where what happens here is counted */
+    const struct scoreboard *board; /* who is idle, and how many there shall be */
+    struct worker_slot *slot;       /* this worker's own */
     int end_fd;                     /* readable: the worker was told to end (a signalfd) */
 
     int epoll_fd;
@@ -38,11 +39,14 @@ struct connections {
 bool connections_open(struct connections *c, struct err *err) MUST_USE;
 void connections_close(struct connections *c); /* half-opened ones too */
 
-/* The next connection with something to read, which is the caller's then; waits for it. All others
- * are handed on. False when the worker shall end, with nothing left to it: it was told to, and the
+/* The next connection with something to read, which is the caller's then; waits for it. False
+ * when the worker shall end, with nothing left to it: it was told to, and the
  * others have what it held; or the listening socket is shut, and all that was accepted or queued
  * has been served. */
 bool connections_next(struct connections *c, struct connection *ret) MUST_USE;
+/* The request that is served takes long: all that is held goes to other workers, or to whoever is
+ * idle next. Costs nothing when it is asked for again. */
+void connections_hand_on(struct connections *c);
 /* Takes a connection back whose request was answered and that nginx may use again. One that is not
  * given back, the caller closes. */
 void connections_keep(struct connections *c, struct connection *connection);

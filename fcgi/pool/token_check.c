@@ -71,6 +71,8 @@ static bool has_keys(struct token_check *t, struct err *err)
 static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct err *err)
 {
     int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_S * MS_PER_S;
+    if (t->waiting)
+        t->waiting(t->waiting_ctx);
     for (;;) {
         switch (key_board_outcome(&t->vault->keys, ask)) {
         case KEY_FETCHED:

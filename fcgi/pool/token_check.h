@@ -19,9 +19,11 @@ struct token_check {
     struct vault *vault;
     char issuer[256];
     struct jwt_rules rules;
-    struct jws_keys *keys; /* NULL: none yet */
-    uint64_t version;      /* of the set that `keys` is made of */
-    int64_t fetched_ms;    /* of that set, too */
+    struct jws_keys *keys;      /* NULL: none yet */
+    uint64_t version;           /* of the set that `keys` is made of */
+    int64_t fetched_ms;         /* of that set, too */
+    void (*waiting)(void *ctx); /* told before a token waits for the keeper; may be NULL */
+    void *waiting_ctx;
 };
 
 /* Everything is borrowed; `ret` must stay where it is. */

@@ -131,6 +131,13 @@ static void take_secrets(struct worker *w)
     w->secrets_version = set.version;
 }
 
+/* The request is about to wait: nothing else shall wait for it. */
+static void wait_long(void *ctx)
+{
+    struct worker *w = ctx;
+    connections_hand_on(&w->connections);
+}
+
 static bool open_worker(struct worker *w, struct err *err)
 {
     struct db_options options = {0};
@@ -146,6 +153,10 @@ static bool open_worker(struct worker *w, struct err *err)
     w->api.authenticator = token_check_authenticator(&w->tokens);
     options.login = login;
     options.login_ctx = w;
+    options.waiting = wait_long;
+    options.waiting_ctx = w;
+    w->tokens.waiting = wait_long;
+    w->tokens.waiting_ctx = w;
     w->reply.headers = BUF(w->headers);
     w->reply.body = arena_buf(&w->answer_memory, ANSWER_MAX);
     w->db = db_open(&db_driver_mysql, &options, w->world, err);
@@ -230,23 +241,25 @@ static struct slice write_head(const struct reply *reply, struct buf *head)
 
 /* As much of a large answer as the kernel lets us goes out in one write: what a worker that is
  * killed has already written reaches nginx, what it has not is lost. */
-static void widen_socket(int fd, size_t bytes)
+static void widen_socket(int fd)
 {
     const int wanted = ANSWER_MAX;
-    if (bytes > SOCKET_BYTES)
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
 }
 
 /* False: nginx has hung up, and there is nobody left to tell. */
-static bool send_reply(const FCGX_Request *fcgi, const struct request *req,
-                       const struct reply *reply)
+static bool send_reply(struct worker *w, const FCGX_Request *fcgi, const struct request *req)
 {
+    const struct reply *reply = &w->reply;
     char storage[HEADERS_MAX + 256];
     struct buf head = BUF(storage);
     struct slice body = buf_slice(&reply->body);
     if (!reply->content_type || req->method == HTTP_HEAD)
         body.len = 0;
-    widen_socket(fcgi->ipcFd, body.len);
+    if (body.len > SOCKET_BYTES) { /* it may not go out in one piece */
+        widen_socket(fcgi->ipcFd);
+        wait_long(w);
+    }
     return fastcgi_answer_write(fcgi->ipcFd, fcgi->requestId, write_head(reply, &head), body);
 }
 
@@ -362,18 +375,22 @@ static void add_server_timing(struct worker *w)
     struct buf *out = &w->reply.headers;
     buf_add(out, SLICE("Server-Timing: "));
     for (size_t i = 0; i < COUNT(shown); i++) {
-        add_duration(out, trace_phase_name(shown[i]), w->trace.spent_us[shown[i]]);
+        add_duration(out, trace_phase_name((int)shown[i]), w->trace.spent_us[shown[i]]);
         buf_add(out, SLICE(", "));
     }
     add_duration(out, "total", w->trace.entered_us - w->trace.begun_us);
     buf_add(out, SLICE("\r\n"));
 }
 
+static bool is_read(const struct request *req)
+{
+    return req->method == HTTP_GET || req->method == HTTP_HEAD;
+}
+
 /* Whether nginx may send the next request over the same connection: it keeps those of reads. */
 static bool is_kept(const FCGX_Request *fcgi, const struct request *req)
 {
-    return fcgi->keepConnection && (req->method == HTTP_GET || req->method == HTTP_HEAD) &&
-           param(fcgi, "CONNECTION_CLOSE").len == 0;
+    return fcgi->keepConnection && is_read(req) && param(fcgi, "CONNECTION_CLOSE").len == 0;
 }
 
 static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request *req)
@@ -381,11 +398,13 @@ static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request 
     struct slice target = param(fcgi, "REQUEST_URI");
     log_set_request(req->request_id, req->trace_id);
     trace_enter(&w->trace, TRACE_WORK);
+    if (!is_read(req)) /* locks, transactions, uploads: it takes its time */
+        wait_long(w);
     if (admit(w, req, target))
         dispatch(&w->api, w->db, &w->arena, req, target, &w->reply);
     trace_enter(&w->trace, TRACE_WRITE);
     add_server_timing(w);
-    bool kept = send_reply(fcgi, req, &w->reply) && is_kept(fcgi, req);
+    bool kept = send_reply(w, fcgi, req) && is_kept(fcgi, req);
     note_request(w, req);
     log_set_request((struct slice){0}, (struct slice){0});
     scoreboard_end(w->slot);
@@ -437,8 +456,8 @@ int worker_run(const struct worker_setting *setting)
                        .connections = {.world = setting->world,
                                        .listen_fd = setting->listen_fd,
                                        .handover = setting->handover,
-                                       .workers = &setting->board->wanted,
-                                       .numbers = &setting->board->workers[setting->slot].numbers,
+                                       .board = setting->board,
+                                       .slot = &setting->board->workers[setting->slot],
                                        .end_fd = -1,
                                        .epoll_fd = -1}};
     struct connection connection;

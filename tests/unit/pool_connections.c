@@ -19,8 +19,7 @@ struct fixture {
     struct listener listener;
     struct handover handover;
     struct fake_world fake;
-    _Atomic int workers;
-    struct worker_numbers numbers;
+    struct scoreboard board; /* this worker's slot is the last in use */
     struct connections c;
 };
 
@@ -30,14 +29,16 @@ static void set_up(struct fixture *f)
     memset(f, 0, sizeof *f);
     scratch_open(&f->scratch);
     fake_world_init(&f->fake);
-    atomic_store(&f->workers, 2);
+    atomic_store(&f->board.wanted, 2);
+    atomic_store(&f->board.slots, 4);
+    atomic_store(&f->board.workers[3].state, WORKER_IDLE);
     ck_assert(listener_open(scratch_path(&f->scratch, "fcgi"), 64, &f->listener, &err));
     ck_assert(handover_open(&f->handover, &err));
     f->c = (struct connections){.world = &f->fake.world,
                                 .listen_fd = f->listener.fd,
                                 .handover = &f->handover,
-                                .workers = &f->workers,
-                                .numbers = &f->numbers,
+                                .board = &f->board,
+                                .slot = &f->board.workers[3],
                                 .end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     ck_assert_msg(connections_open(&f->c, &err), "%s", err.cause);
 }
@@ -173,8 +174,9 @@ START_TEST(connections_serve_who_speaks)
     set_up(&f);
     int silent = dial(&f), speaking = dial_and_say(&f, 'a');
     ck_assert_int_eq(serve(&f, &connection), 'a');
+    ck_assert_uint_eq(handed(&f), 0); /* the silent one waits for nobody */
+    connections_hand_on(&f.c);
     close(connection.fd);
-    ck_assert_uint_eq(handed(&f), 1); /* the silent one */
     say(silent, 'b');
     ck_assert_int_eq(serve(&f, &connection), 'b');
     close(connection.fd);
@@ -202,33 +204,72 @@ START_TEST(connections_are_kept)
 }
 END_TEST
 
+/* Four that have been served before, so that all of them are held here. */
+static void gather(struct fixture *f, int fds[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        fds[i] = dial_and_say(f, 'a');
+        serve_and_keep(f);
+    }
+}
+
 static const struct hand_row {
     int workers;
     size_t handed;
 } hand_rows[] = {{1, 0}, {2, 3}, {64, 3}};
-START_TEST(connections_are_handed_on_before_one_is_served)
+START_TEST(connections_are_handed_on_when_it_takes_long)
 {
     const struct hand_row *r = &hand_rows[_i];
     struct fixture f;
     struct connection connection;
     int fds[4];
     set_up(&f);
-    atomic_store(&f.workers, 1); /* so that all of them gather here */
-    for (size_t i = 0; i < COUNT(fds); i++) {
-        fds[i] = dial_and_say(&f, 'a');
-        serve_and_keep(&f);
-    }
-    atomic_store(&f.workers, r->workers);
+    gather(&f, fds);
+    atomic_store(&f.board.wanted, r->workers);
     for (size_t i = 0; i < 2; i++)
         say(fds[i], 'b');
     ck_assert_int_eq(serve(&f, &connection), 'b');
+    connections_hand_on(&f.c);
+    connections_hand_on(&f.c); /* there is nothing left */
     ck_assert_uint_eq(handed(&f), r->handed);
+    ck_assert_int_eq(atomic_load(&f.c.slot->numbers.counters[COUNT_HANDED_ON]), (int64_t)r->handed);
     connections_keep(&f.c, &connection);
     ck_assert_int_eq(serve_and_keep(&f), 'b'); /* the other that has something to say */
     for (size_t i = 0; i < COUNT(fds); i++) {
         ck_assert_int_eq(hear(fds[i]), '-'); /* none was closed */
         close(fds[i]);
     }
+    tear_down(&f);
+}
+END_TEST
+
+/* Those with a request go to who is idle, one for each; those without stay. */
+static const struct share_row {
+    size_t speaking, idle, handed;
+} share_rows[] = {{1, 3, 0}, {2, 0, 0}, {2, 1, 1}, {3, 1, 1}, {3, 2, 2}, {4, 3, 3}, {2, 3, 1}};
+START_TEST(connections_with_a_request_are_shared)
+{
+    const struct share_row *r = &share_rows[_i];
+    struct fixture f;
+    struct connection connection;
+    int fds[4];
+    set_up(&f);
+    gather(&f, fds);
+    for (size_t i = 0; i < r->idle; i++)
+        atomic_store(&f.board.workers[i].state, WORKER_IDLE);
+    for (size_t i = 0; i < r->speaking; i++)
+        say(fds[i], 'b');
+    ck_assert_int_eq(serve(&f, &connection), 'b');
+    ck_assert_uint_eq(handed(&f), r->handed);
+    close(connection.fd);
+    for (size_t i = 0; i < r->idle; i++)
+        atomic_store(&f.board.workers[i].state, WORKER_BUSY);
+    for (size_t i = 1; i < r->speaking; i++) {
+        ck_assert_int_eq(serve(&f, &connection), 'b');
+        close(connection.fd);
+    }
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
     tear_down(&f);
 }
 END_TEST
@@ -257,6 +298,7 @@ START_TEST(connections_that_are_cold)
     if (r->speaks)
         say(cold, 'c');
     ck_assert_int_eq(serve(&f, &connection), 'b');
+    connections_hand_on(&f.c);
     ck_assert_uint_eq(handed(&f), r->handed);
     ck_assert_int_eq(can_say(cold), r->open);
     if (r->speaks) {
@@ -281,7 +323,8 @@ START_TEST(connections_take_turns)
     char seen[256] = {0};
     int kept, fds[12];
     set_up(&f);
-    atomic_store(&f.workers, 1); /* handed on, the kept one would only stand in one of the queues */
+    atomic_store(&f.board.wanted,
+                 1); /* handed on, the kept one would only stand in one of the queues */
     kept = dial_and_say(&f, 'k');
     serve_and_keep(&f);
     for (size_t i = 0; i < COUNT(fds); i++)
@@ -314,7 +357,7 @@ START_TEST(connections_of_one_that_ends)
     struct connection connection;
     int fds[3];
     set_up(&f);
-    atomic_store(&f.workers, 1);
+    atomic_store(&f.board.wanted, 1);
     for (size_t i = 0; i < COUNT(fds); i++) {
         fds[i] = dial_and_say(&f, 'a');
         serve_and_keep(&f);
@@ -340,7 +383,7 @@ START_TEST(connections_of_all_that_end)
     struct connection connection;
     int served = 0, fds[6];
     set_up(&f);
-    atomic_store(&f.workers, 1);
+    atomic_store(&f.board.wanted, 1);
     for (size_t i = 0; i < 4; i++) {
         fds[i] = dial_and_say(&f, 'a');
         serve_and_keep(&f);
@@ -378,7 +421,7 @@ START_TEST(connections_have_a_limit)
     int fds[4];
     set_up(&f);
     f.c.most = 2;
-    atomic_store(&f.workers, 1);
+    atomic_store(&f.board.wanted, 1);
     for (size_t i = 0; i < COUNT(fds); i++) {
         fds[i] = dial_and_say(&f, 'a');
         f.fake.monotonic_ms++;
@@ -402,7 +445,8 @@ void pool_connections(struct suite *s)
     suite_test(s, handover_full);
     suite_test(s, connections_serve_who_speaks);
     suite_test(s, connections_are_kept);
-    suite_rows(s, connections_are_handed_on_before_one_is_served, COUNT(hand_rows));
+    suite_rows(s, connections_are_handed_on_when_it_takes_long, COUNT(hand_rows));
+    suite_rows(s, connections_with_a_request_are_shared, COUNT(share_rows));
     suite_rows(s, connections_that_are_cold, COUNT(cold_rows));
     suite_test(s, connections_take_turns);
     suite_test(s, connections_of_one_that_ends);
