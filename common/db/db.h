@@ -22,7 +22,7 @@
 
 struct db;
 
-#define DB_LONG_MS 2
+#define DB_LONG_MS 5
 
 struct db_options {
     struct db_target target;

@@ -96,6 +96,7 @@ static unsigned link_send(void *of, struct slice sql)
     return mysql_send_query(link->mysql, sql.ptr, sql.len) == 0 ? 0 : keep_error(link);
 }
 
+/* Also for the connection that is lost: receiving says so. */
 static bool link_is_answered(void *of, int wait_ms)
 {
     const struct link *link = of;

@@ -15,7 +15,7 @@
 
 #define LOOK_EVERY_MS 100
 /* A worker may take STOP_TIMEOUT_S to end, and they go one by one. */
-#define WAIT_MAX_S    1800
+#define WAIT_MAX_S    INT64_C(1800)
 
 struct control {
     const char *command;
@@ -81,7 +81,7 @@ static int wait_until_settled(struct control *c)
                     c->command, (long long)pending);
             return EX_TEMPFAIL;
         }
-        usleep(LOOK_EVERY_MS * 1000);
+        usleep((useconds_t)LOOK_EVERY_MS * 1000);
     }
 }
 

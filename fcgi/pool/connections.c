@@ -23,7 +23,7 @@
 /* Descriptors that are not for connections: sockets, the log, the database. */
 #define RESERVED       64
 #define LIMIT_MAX      16384
-#define EVENTS_MAX     16
+#define EVENTS_MAX     64
 
 struct held {
     struct connection connection;
@@ -226,6 +226,7 @@ static bool accept_new(struct connections *c, struct connection *ret)
 /* What one look has found. */
 struct sight {
     bool found[SOURCE_COUNT];
+    bool woken; /* perhaps by something new, and then no other worker was: it must be taken */
     bool end;
     int readable_fds[EVENTS_MAX]; /* SOURCE_HELD */
     size_t readable;
@@ -253,15 +254,24 @@ static void note(struct connections *c, const struct epoll_event *event, struct 
     }
 }
 
+/* Looks at all sources at once. While others wait as well, first without waiting: what is found so
+ * has woken nobody, and may be left to the next look or worker. */
 static struct sight look(struct connections *c)
 {
     struct epoll_event events[EVENTS_MAX];
     struct sight s = {0};
+    int count = 0;
     if (c->unwatched)
         watch_all(c);
-    int count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, LOOK_AGAIN_MS);
+    if (c->pressed)
+        count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, 0);
+    if (count <= 0) {
+        count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, LOOK_AGAIN_MS);
+        s.woken = true;
+    }
     for (int i = 0; i < count; i++)
         note(c, &events[i], &s);
+    c->pressed = s.found[SOURCE_HANDOVER] || s.found[SOURCE_LISTENER];
     return s;
 }
 
@@ -316,33 +326,40 @@ static bool choose_coming(struct connections *c, enum source source, bool wanted
     return false;
 }
 
-/* The connection to serve out of what was seen, the sources in turn, so that none starves another.
- * What this worker may have been woken for, and then no other was, is taken in any case. */
+static bool is_single(const struct connections *c)
+{
+    return atomic_load_explicit(&c->board->wanted, memory_order_relaxed) == 1;
+}
+
+/* The connection to serve out of what was seen. What comes from outside has waited longer than what
+ * was found here just now, so it goes first, new and handed-over connections in turn. A single
+ * worker, which hands nothing on, takes all three in turn. */
 static bool choose(struct connections *c, struct sight *s, struct connection *ret)
 {
+    static const enum source orders[][SOURCE_COUNT] = {
+        {SOURCE_HANDOVER, SOURCE_LISTENER, SOURCE_HELD},
+        {SOURCE_LISTENER, SOURCE_HANDOVER, SOURCE_HELD},
+        {SOURCE_HELD, SOURCE_HANDOVER, SOURCE_LISTENER},
+    };
+    const enum source *order = orders[c->turn++ % (is_single(c) ? 3U : 2U)];
     bool chosen = false;
-    unsigned first = c->turn;
     c->watched_fd = -1;
-    for (unsigned i = 0; i < SOURCE_COUNT; i++) {
-        enum source source = (enum source)((first + i) % SOURCE_COUNT);
-        if (!s->found[source] || (chosen && source == SOURCE_HELD))
+    for (size_t i = 0; i < SOURCE_COUNT && (!chosen || s->woken); i++) {
+        if (!s->found[order[i]] || (chosen && order[i] == SOURCE_HELD))
             continue;
-        if (source == SOURCE_HELD ? choose_held(c, s, ret)
-                                  : choose_coming(c, source, !chosen, s, ret)) {
-            chosen = true;
-            c->turn = source + 1U;
-        }
+        chosen = (order[i] == SOURCE_HELD ? choose_held(c, s, ret)
+                                          : choose_coming(c, order[i], !chosen, s, ret)) ||
+                 chosen;
     }
     return chosen;
 }
 
-/* Gives what has a request too, and would wait for the one that is served now, to workers that have
- * nothing to do; as many as there are, since each takes one. */
+/* Hands on what has a request too: whoever is free next takes it, in the order of arrival. What has
+ * none stays, since it waits for nobody. */
 static void share(struct connections *c, struct sight *s)
 {
     drop_released(c, s);
-    size_t idle = s->readable > 0 ? scoreboard_count_idle(c->board, c->slot) : 0;
-    for (size_t i = 0; i < s->readable && i < idle; i++) {
+    for (size_t i = 0; i < s->readable && !is_single(c); i++) {
         struct connection connection = release(c, c->places[s->readable_fds[i]]);
         if (!give(c, &connection))
             hold(c, &connection, false);

@@ -1,7 +1,7 @@
 /* connections.h - the connections of nginx that one worker holds, and how it finds the next one
  * with a request. nginx keeps connections for reads, so a worker would be tied to whoever
  * connected to it first; instead it polls all it holds, the listening socket and the hand-over. Of
- * those with a request it serves one, and hands the others on to workers that are idle; all that it
+ * those with a request it serves one, and hands the others on to whoever is free next; all that it
  * holds it hands on when its request turns out to take long. So nothing waits behind a slow request
  * for longer than that takes to show (docs/decisions/0070-kept-connections.md).
  *
@@ -20,7 +20,7 @@ struct connections {
     const struct world *world;
     int listen_fd;
     const struct handover *handover;
-    const struct scoreboard *board; /* who is idle, and how many there shall be */
+    const struct scoreboard *board; /* how many workers there shall be */
     struct worker_slot *slot;       /* this worker's own */
     int end_fd;                     /* readable: the worker was told to end (a signalfd) */
 
@@ -32,6 +32,7 @@ struct connections {
     bool unwatched; /* some held one is not known to epoll yet */
     int watched_fd; /* the connection being served, when epoll knows it; else -1 */
     bool leaving;   /* takes no part any more */
+    bool pressed;   /* the last look found something new, or handed over */
     unsigned turn;  /* which source is asked first */
 };
 

@@ -150,15 +150,6 @@ void worker_slot_reset(struct worker_slot *slot, int64_t now_ms)
     atomic_store(&slot->state, WORKER_STARTING);
 }
 
-size_t scoreboard_count_idle(const struct scoreboard *board, const struct worker_slot *own)
-{
-    size_t count = 0;
-    int slots = atomic_load_explicit(&board->slots, memory_order_relaxed);
-    for (int i = 0; i < slots && i < WORKERS_MAX; i++)
-        count += &board->workers[i] != own && worker_slot_state(&board->workers[i]) == WORKER_IDLE;
-    return count;
-}
-
 struct request_id request_id_parse(struct slice text)
 {
     struct request_id id = {0};

@@ -145,9 +145,6 @@ struct scoreboard {
 /* Mapped memory shared with all children. Errors: ERR_INTERNAL. */
 struct scoreboard *scoreboard_open(struct err *err) MUST_USE;
 
-/* How many workers but the one of `own` have nothing to do at this moment. */
-size_t scoreboard_count_idle(const struct scoreboard *board, const struct worker_slot *own);
-
 /* By the worker of `slot`: it serves this request from now on. Returns how many workers have died
  * under it already, as far as is remembered. Costs a look at each slot. */
 unsigned scoreboard_begin(struct scoreboard *board, struct worker_slot *slot, struct request_id id);
