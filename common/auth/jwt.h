@@ -43,6 +43,11 @@ bool jwt_verify(const struct jws_keys *keys, const struct jwt_rules *rules, int6
                 struct slice token, struct arena *arena, struct jwt_claims *ret,
                 struct err *err) MUST_USE;
 
+/* The same for the payload alone of a token whose signature is known to be good. Errors:
+ * ERR_TOKEN_MALFORMED when it is no JSON object (json_object.h), and as above. */
+bool jwt_judge(const struct jwt_rules *rules, int64_t now_s, struct slice payload,
+               struct arena *arena, struct jwt_claims *ret, struct err *err) MUST_USE;
+
 bool jwt_in_group(const struct jwt_claims *claims, struct slice group);
 
 #endif
