@@ -47,12 +47,17 @@ void vault_read(const struct vault *vault, struct vault_set *ret)
     } while (after != before);
 }
 
-void vault_ask_login(struct vault *vault)
+void vault_ring(struct vault *vault)
 {
     const uint64_t one = 1;
-    atomic_store(&vault->login_asked, true);
     /* Fails only when it was rung 2^64 times without an answer. */
     (void)!write(vault->wake_fd, &one, sizeof one);
+}
+
+void vault_ask_login(struct vault *vault)
+{
+    atomic_store(&vault->login_asked, true);
+    vault_ring(vault);
 }
 
 bool vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask)

@@ -6,6 +6,7 @@
 
 #include "common/auth/mac.h"
 #include "common/aws/credentials.h"
+#include "fcgi/pool/key_board.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,6 +30,7 @@ struct vault {
     _Atomic bool login_asked;
     int wake_fd; /* eventfd: wakes the keeper */
     struct vault_set sets[2];
+    struct key_board keys;
 };
 
 /* Mapped memory shared with all children. Errors: ERR_INTERNAL. */
@@ -44,6 +46,8 @@ static inline uint64_t vault_version(const struct vault *vault)
     return atomic_load_explicit(&vault->writes, memory_order_acquire);
 }
 
+/* Wakes the keeper, which then looks whether anything is due. */
+void vault_ring(struct vault *vault);
 /* By a worker that the database has refused: the keeper shall look for a new password at once. */
 void vault_ask_login(struct vault *vault);
 /* By the keeper: waits until asked, `ms` are over, or a signal comes; `mask` is blocked meanwhile.

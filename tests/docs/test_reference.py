@@ -98,6 +98,7 @@ def test_queries_name_what_is_logged() -> None:
 
 # ---- error codes ----
 KIND = re.compile(r"\bX\((ERR_\w+),\s*(\d+),\s*\"(\w+)\"")
+ERROR_TABLES = ("common/base/err.h", "common/auth/errors.h", "fcgi/api/errors.h")
 # Kinds of the command line; no answer carries them.
 NEVER_ANSWERED = {"migration_changed", "migration_failed", "settings_invalid"}
 
@@ -108,7 +109,7 @@ def _routes() -> str:
 
 def _answered_kinds() -> dict[str, set[tuple[int, str]]]:
     """Status and code of every problem by who may write it."""
-    text = "".join((ROOT / file).read_text() for file in ("common/base/err.h", "fcgi/api/errors.h"))
+    text = "".join((ROOT / file).read_text() for file in ERROR_TABLES)
     kinds = {(int(status), code) for _, status, code in KIND.findall(text)}
     assert {code for _, code in kinds} >= NEVER_ANSWERED
     problems = (ROOT / "nginx/parts/problems.conf").read_text()
