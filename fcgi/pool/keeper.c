@@ -192,8 +192,7 @@ int keeper_run(const struct conf *conf, const struct world *world, struct scoreb
         key_keeper_look(&k.keys); /* a request may be waiting for it */
         look_at_secrets(&k);
         look_at_database(&k, world, board);
-        if (vault_wait(vault, next_wait_ms(&k), &wait_mask))
-            custody_hurry_login(&k.custody);
+        custody_hurry(&k.custody, vault_wait(vault, next_wait_ms(&k), &wait_mask));
     }
     close_keeper(&k);
     return EX_OK;

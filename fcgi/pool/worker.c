@@ -98,12 +98,12 @@ static bool open_epoll(struct worker *w, struct err *err)
 static bool wait_for_other_login(struct worker *w)
 {
     int64_t begun_ms = world_monotonic_ms(w->world);
-    if (vault_version(w->vault) == w->login_version) {
+    if (vault_login_version(w->vault) == w->login_version) {
         if (begun_ms < w->ask_login_at_ms)
             return false;
-        vault_ask_login(w->vault);
+        vault_ask(w->vault, VAULT_NEED_LOGIN);
     }
-    while (vault_version(w->vault) == w->login_version) {
+    while (vault_login_version(w->vault) == w->login_version) {
         int64_t now_ms = world_monotonic_ms(w->world);
         if (now_ms - begun_ms > LOGIN_WAIT_MS) {
             /* There is none: the next requests shall not wait in vain as well. */
@@ -123,7 +123,7 @@ static bool login(void *ctx, bool refused, struct db_target *target, struct err 
     if (refused && !wait_for_other_login(w))
         return false;
     vault_read(w->vault, &set);
-    w->login_version = set.version;
+    w->login_version = set.login_version;
     if (!set.login_known)
         return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
     memcpy(target->user, set.database_user, sizeof target->user);
@@ -145,7 +145,8 @@ static void take_secrets(struct worker *w)
         secrets[i] = slice_from_cstr(set.app_secrets[i]);
     if (!api_set_secrets(&w->api, secrets, set.app_secret_count, &err))
         log_warn("secret.failed", KV_STR("cause", err.cause));
-    db_renew(w->db);
+    if (set.login_version != w->login_version)
+        db_renew(w->db);
     w->secrets_version = set.version;
 }
 
