@@ -58,7 +58,8 @@ static EVP_PKEY *make_key(const struct jwk *jwk)
 static bool add_key(struct jws_keys *keys, const struct jwk *jwk)
 {
     size_t i = keys->count;
-    if (jwk->modulus_len > sizeof jwk->modulus || !memchr(jwk->kid, '\0', sizeof jwk->kid))
+    if (jwk->modulus_len < JWKS_BITS_MIN / 8 || jwk->modulus_len > sizeof jwk->modulus ||
+        jwk->exponent < JWKS_EXPONENT_MIN || !memchr(jwk->kid, '\0', sizeof jwk->kid))
         return false;
     memcpy(keys->keys[i].kid, jwk->kid, sizeof jwk->kid);
     keys->keys[i].key = make_key(jwk);

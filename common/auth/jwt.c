@@ -2,6 +2,7 @@
 
 #include "common/auth/errors.h"
 #include "common/auth/json_object.h"
+#include "common/base/utf8.h"
 
 #include <math.h>
 
@@ -99,8 +100,8 @@ static bool read_claims(const cJSON *payload, struct arena *arena, struct raw *r
     for (size_t i = 0; i < COUNT(times); i++)
         if (!read_time(payload, times[i].name, times[i].required, times[i].at, err))
             return false;
-    if (ret->subject.len > JWT_SUBJECT_MAX)
-        return err_fail(err, &ERR_TOKEN_CLAIMS, "sub has %zu bytes", ret->subject.len);
+    if (ret->subject.len > JWT_SUBJECT_MAX || utf8_length(ret->username) > JWT_USERNAME_MAX)
+        return err_fail(err, &ERR_TOKEN_CLAIMS, "sub or username is too long");
     return read_groups(payload, arena, ret, err);
 }
 

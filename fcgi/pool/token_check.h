@@ -17,7 +17,7 @@ struct token_check {
     const struct conf *conf;
     const struct world *world;
     struct vault *vault;
-    char issuer[256];
+    char issuer[512];
     struct jwt_rules rules;
     struct jws_keys *keys; /* NULL: none yet */
     uint64_t version;      /* of the set that `keys` is made of */

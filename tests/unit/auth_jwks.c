@@ -215,6 +215,12 @@ START_TEST(jws_keys_of_wild_memory)
     ck_assert_ptr_null(jws_keys_open(&set, &err));
     ck_assert_ptr_eq(err.kind, &ERR_INTERNAL);
     set = fake_issuer_keys(2);
+    set.keys[1].modulus_len = 0;
+    ck_assert_ptr_null(jws_keys_open(&set, &err));
+    set = fake_issuer_keys(2);
+    set.keys[1].exponent = 1;
+    ck_assert_ptr_null(jws_keys_open(&set, &err));
+    set = fake_issuer_keys(2);
     memset(set.keys[0].kid, 'x', sizeof set.keys[0].kid);
     ck_assert_ptr_null(jws_keys_open(&set, &err));
     set = fake_issuer_keys(2);
