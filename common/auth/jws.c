@@ -172,7 +172,7 @@ bool jws_is_signed(const struct jws_keys *keys, struct slice kid, struct slice t
 bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *arena,
                 struct slice *ret_payload, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0}, payload = {0}, signature = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err) ||
         !decode(parts.payload, "payload", arena, &payload, err) ||
@@ -188,7 +188,7 @@ bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *a
 
 bool jws_read_kid(struct slice token, struct arena *arena, struct slice *ret_kid, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err))
         return false;

@@ -9,7 +9,7 @@
 #include "fcgi/pool/vault.h"
 
 /* A token by an unknown key: for so long its request waits for the keeper's fetch. */
-#define TOKEN_WAIT_S    3
+#define TOKEN_WAIT_MS   3000
 /* A kid that a fetch did not bring is not asked for again for so long. */
 #define TOKEN_PENALTY_S 10
 

@@ -166,7 +166,7 @@ REFUSALS: dict[str, tuple[str, Mint]] = {
             )
         ),
     ),
-    "a shorter signature": ("token_signature", with_parts(lambda h, p, s: f"{h}.{p}.{s[:-4]}")),
+    "a shorter signature": ("token_signature", with_parts(lambda h, p, s: f"{h}.{p}.{s[:-6]}")),
     "a longer signature": ("token_signature", with_parts(lambda h, p, s: f"{h}.{p}.AAAA{s}")),
     # the claims
     "no sub": ("token_claims", lambda i: i.mint("editors", sub=ABSENT)),
