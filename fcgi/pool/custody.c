@@ -10,8 +10,10 @@
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250  /* between two looks for one thing, however often workers ask */
-#define SUSPECT_EVERY_MS  5000 /* between two looks for credentials because of refusals */
+#define HURRY_AT_LEAST_MS 250 /* between two looks for one thing, however often workers ask */
+/* Between two looks for credentials because of refusals; a worker that was refused waits for 3 s.
+ */
+#define SUSPECT_EVERY_MS  2000
 #define APP_SECRET_MIN    32
 
 const char *custody_item_name(enum custody_item item)
