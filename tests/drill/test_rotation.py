@@ -196,7 +196,7 @@ def test_the_credentials(stack: Stack) -> None:
 def test_all_at_once(stack: Stack) -> None:
     """What changes beside a password that was just refused does not pass for the new one."""
     with Load(stack.port) as load:
-        for _ in range(5):
+        for _ in range(3):
             before = {item: changes(stack, item) for item in ("database_secret", "app_secret")}
             for what in ("app-key", "credentials", "database"):
                 stack.command("rotate", what)
