@@ -121,14 +121,14 @@ END_TEST
 START_TEST(vault_is_in_no_core_dump)
 {
     struct vault *vault = open_vault();
-    char line[512], begin[32];
+    char line[512];
     bool inside = false, left_out = false;
     FILE *maps = fopen("/proc/self/smaps", "r");
     ck_assert_ptr_nonnull(maps);
-    snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)vault);
     while (fgets(line, sizeof line, maps)) {
-        if (strncmp(line, begin, strlen(begin)) == 0)
-            inside = true;
+        unsigned long begin = 0, end = 0;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            inside = begin == (uintptr_t)vault;
         if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             left_out = strstr(line, " dd") != NULL;
             break;
