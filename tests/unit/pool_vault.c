@@ -3,6 +3,7 @@
 #include "tests/unit/suites.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -126,8 +127,9 @@ START_TEST(vault_is_in_no_core_dump)
     FILE *maps = fopen("/proc/self/smaps", "r");
     ck_assert_ptr_nonnull(maps);
     while (fgets(line, sizeof line, maps)) {
-        unsigned long begin = 0, end = 0;
-        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+        char *rest;
+        uintptr_t begin = strtoul(line, &rest, 16);
+        if (rest > line && *rest == '-') /* the first line of a mapping: "04a41000-04a50000 rw-s" */
             inside = begin == (uintptr_t)vault;
         if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             left_out = strstr(line, " dd") != NULL;
