@@ -7,6 +7,7 @@
 #include "fcgi/api/dispatch.h"
 #include "fcgi/api/routes.h"
 #include "fcgi/pool/fastcgi_answer.h"
+#include "fcgi/pool/token_check.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -50,6 +51,7 @@ struct worker {
     sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
     struct db *db;
     struct api api;
+    struct token_check tokens;
     struct arena arena, answer_memory;
     struct reply reply;
     char headers[HEADERS_MAX];
@@ -159,6 +161,8 @@ static bool open_worker(struct worker *w, struct err *err)
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
     api_init(w->conf->shop_currency, &w->api);
+    token_check_init(w->conf, w->world, w->vault, &w->tokens);
+    w->api.authenticator = token_check_authenticator(&w->tokens);
     options.login = login;
     options.login_ctx = w;
     w->reply.headers = BUF(w->headers);
@@ -172,6 +176,7 @@ static void close_worker(struct worker *w)
 {
     db_close(w->db);
     api_done(&w->api);
+    token_check_done(&w->tokens);
     arena_done(&w->answer_memory);
     arena_done(&w->arena);
     close(w->epoll_fd);
@@ -244,7 +249,10 @@ static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *r
         .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
         .content_type = param(fcgi, "CONTENT_TYPE"),
         .accept = param(fcgi, "HTTP_ACCEPT"),
+        .if_match = param(fcgi, "HTTP_IF_MATCH"),
         .if_none_match = param(fcgi, "HTTP_IF_NONE_MATCH"),
+        .authorization = param(fcgi, "HTTP_AUTHORIZATION"),
+        .idempotency_key = param(fcgi, "HTTP_IDEMPOTENCY_KEY"),
         .request_id = param(fcgi, "REQUEST_ID"),
         .trace_id = param(fcgi, "HTTP_X_AMZN_TRACE_ID"),
         .remote_addr = param(fcgi, "REMOTE_ADDR"),
