@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
+.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz image image-test \
+    infra-test synth docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -58,6 +59,15 @@ test-valgrind: ## unit and 200 requests under valgrind; SUITE= TEST=
 	@local/setup test valgrind
 	+@$(compile) program tests
 	@exec tests/run --plan valgrind
+
+image: ## container images app and nginx with docker, podman or buildah; STAGE='app nginx test' IMAGE_TOOL= BASE=
+	@local/image build $(STAGE)
+
+image-test: ## builds both images on a base made here and runs them as ECS would; root; TEST=
+	@local/setup test infra image
+	+@$(compile) program
+	@tests/run --plan images
+	@cat build/reports/images.txt
 
 infra-test: ## the suite of the AWS side alone (part of `make test`); TEST=
 	@local/setup infra
