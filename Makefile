@@ -5,7 +5,8 @@
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
 .PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz image image-test \
-    infra-test synth docs clean
+    infra-test synth bootstrap deploy-registry deploy-base push deploy-migration deploy deploy-pipeline \
+    watch diff rollback docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -23,7 +24,7 @@ export SUITE TEST
 help: ## this list
 	@echo 'usage: make TARGET [NAME=value ...]'
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	    while IFS='	' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
+	    while IFS='	' read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
 
 setup: ## installs what every other target needs (apt packages, build/venv, downloads)
 	@local/setup all
@@ -80,6 +81,46 @@ synth: ## CloudFormation templates of the AWS side, offline, into build/cdk.out 
 	else rm -rf build/cdk.out; fi
 	@PATH="$$PWD/build/venv-infra/bin:$$PATH" CDK_OUTDIR='$(or $(OUT),build/cdk.out)' python3 cdk_app.py
 	@ls -d '$(or $(OUT),build/cdk.out)'/*.template.json
+
+# Deployment: docs/deployment.md. They ask before they change anything. CONFIRM=yes agrees, DRY_RUN=1
+# only prints, CONTEXT='waf=true WORKERS=4' chooses, IMAGE_TAG names another release than HEAD.
+release = python3 -m infra.release
+bootstrap: ## prepares an AWS account for the CDK, once; DRY_RUN=1 prints what each of these would do
+	@local/setup infra
+	@$(release) $@
+
+deploy-registry: ## the registry of images, first of all
+	@local/setup infra
+	@$(release) $@
+
+push: ## builds the images of HEAD and pushes them under its hash
+	@$(release) $@
+
+deploy-base: ## network, database, users, secrets; at first, and when they change
+	@local/setup infra
+	@$(release) $@
+
+deploy-migration: ## the database to this release: `cbu migrate` as a one-off task (part of deploy)
+	@local/setup infra
+	@$(release) $@
+
+deploy: ## a release: migration, service, watch; first time: HOSTED_ZONE_ID= ALARM_EMAIL=
+	@local/setup infra
+	@$(release) $@
+
+deploy-pipeline: ## with CONTEXT=pipeline=true: CONNECTION_ARN= SOURCE=owner/name
+	@local/setup infra
+	@$(release) $@
+
+watch: ## follows the service until it is steady, and looks at the alarms
+	@$(release) $@
+
+diff: ## what a deployment of this checkout would change
+	@local/setup infra
+	@$(release) $@
+
+rollback: ## the service back to an earlier release: TO=hash; without it, lists them
+	@$(release) $@
 
 drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=60
 	@local/setup test

@@ -157,6 +157,19 @@ class Options:
     def database(self) -> InstanceClass:
         return INSTANCE_CLASSES[self.instance_class]
 
+    def as_context(self) -> dict[str, str]:
+        """What differs from the defaults, as it would be given again."""
+        chosen = {
+            name: getattr(self, name)
+            for name, row in OPTION_FIELDS.items()
+            if getattr(self, name) != row.default
+        }
+        texts = {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in chosen.items()
+        }
+        return {**texts, **self.service}
+
     def setting(self, name: str) -> str:
         """The value of one of the service's settings: the one given, or its default."""
         default = load_settings()[name].default
