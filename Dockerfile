@@ -13,7 +13,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 WORKDIR /src
 # The packages are named in local/setup alone.
 COPY local/setup local/
-COPY requirements.txt requirements-infra.txt ./
+COPY requirements*.txt ./
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make \
     && local/setup build \
@@ -34,7 +34,9 @@ FROM build AS test
 ARG PIP_CERT
 ARG NODE_EXTRA_CA_CERTS
 ENV XDG_CACHE_HOME=/var/cache/cbu
-RUN local/setup test infra lint valgrind \
+# Java, for Maven, puts links into a folder that slim images lack.
+RUN mkdir -p /usr/share/man/man1 \
+    && local/setup test infra lint valgrind \
     && useradd --uid 1000 --create-home qa \
     && install -d -o qa -g qa build/reports build/cdk.out \
     && chown qa:qa . build build/setup \

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz image image-test \
+.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz image image-test checkov \
     infra-test synth bootstrap deploy-registry deploy-base push deploy-migration deploy deploy-pipeline \
     watch diff rollback docs clean
 
@@ -26,7 +26,7 @@ help: ## this list
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    while IFS='	' read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
 
-setup: ## installs what every other target needs (apt packages, build/venv, downloads)
+setup: ## installs what every other target needs (apt packages, build/venv, downloads); not checkov's 300 MB
 	@local/setup all
 
 build: ## compiles build/cbu; CC=clang, WERROR=0
@@ -73,6 +73,10 @@ image-test: ## builds both images on a base made here and runs them as ECS would
 infra-test: ## the suite of the AWS side alone (part of `make test`); TEST=
 	@local/setup infra
 	@exec tests/run --suite infra
+
+checkov: ## checkov's report on the templates (defaults, all flags) and the Dockerfile, in build/reports
+	@local/setup infra checkov
+	@infra/run-checkov
 
 synth: ## CloudFormation templates of the AWS side, offline, into build/cdk.out or OUT=empty-folder
 	@local/setup infra

@@ -130,7 +130,7 @@ class Options:
     engine_version: str = _option(
         "8.0.46",
         _text(r"8\.[04]\.\d{1,2}(-rds\.\d{8})?", "a full version, 8.0.x or 8.4.x"),
-        "MySQL of the database; 8.4.x is recommended, see docs/aws.md",
+        "MySQL of the database; 8.4.x is recommended, see docs/deployment.md",
     )
     instance_class: str = _option(
         "t3.micro", _choice(*INSTANCE_CLASSES), "class of the database instance"

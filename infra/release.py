@@ -355,12 +355,15 @@ class Release:
     def _service(self, query: str, placeholder: str) -> str:
         if self._shell.dry_run:
             return placeholder
-        return self._shell.ask(
+        name = self._output("service", "ServiceName")
+        seen = self._shell.ask(
             placeholder,
             *("aws", "ecs", "describe-services", "--cluster", self._output("base", "ClusterName")),
-            *("--services", self._output("service", "ServiceName")),
-            *("--query", query, "--output", "json"),
+            *("--services", name, "--query", query, "--output", "json"),
         )
+        if seen == "null":
+            raise ReleaseError(f"ECS knows no service {name}", EX_UNAVAILABLE)
+        return seen
 
     def _running_count(self) -> str:
         return self._service("services[0].desiredCount", "<running>")
