@@ -5,6 +5,7 @@ Everything that changes something is asked about first (CONFIRM=yes answers), an
 DRY_RUN=1 instead of run. Needs nothing but Python, since `push` must run where no CDK is.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ MADE_BY = {"base": "deploy-base", "migration": "deploy-migration", "service": "d
 POLL_S = float(os.environ.get("RELEASE_POLL_S", "10"))
 MIGRATION_S = 3600
 STEADY_S = 1800
+
+# What CloudFormation calls a stack that was never deployed well; the CDK removes what is left.
+NEVER_GOOD = ("", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 
 EX_USAGE, EX_UNAVAILABLE, EX_NOPERM, EX_CONFIG = 64, 69, 77, 78
 
@@ -138,7 +142,8 @@ class Release:
         repository = (
             f"{account}.dkr.ecr.{self._options.region}.amazonaws.com/{self._repository_name()}"
         )
-        image = ["env", f"IMAGE_TAG={tag}", "local/image"]
+        # The tasks are of this kind, whatever machine builds.
+        image = ["env", f"IMAGE_TAG={tag}", "PLATFORM=linux/amd64", "local/image"]
         self._shell.change(*image, "build", *missing)
         login = ("aws", "ecr", "get-login-password")
         self._shell.change(
@@ -158,25 +163,21 @@ class Release:
         """a release: migration, service, and a watch until it is steady or taken back"""
         tag = self._tag()
         self._require_pushed(tag)
-        first = not self._shell.dry_run and not self._stack_exists("service")
+        first = self._stack_status("service") in NEVER_GOOD
         if first and not (self._given("HOSTED_ZONE_ID") and self._given("ALARM_EMAIL")):
             raise ReleaseError(
                 "the first deployment needs HOSTED_ZONE_ID= and ALARM_EMAIL=", EX_USAGE
             )
         self._sign_in(f"deploy {tag}: migrate the database, then replace the tasks")
         self._migrate(tag)
-        try:
+        # Without it the count would go back to that of the last deployment, whatever scaling has
+        # done since.
+        count = "" if first else self._running_count()
+        zone, email = self._given("HOSTED_ZONE_ID"), self._given("ALARM_EMAIL")
+        with self._explained(first):
             self._deploy(
-                "Service",
-                ImageTag=tag,
-                HostedZoneId=self._given("HOSTED_ZONE_ID"),
-                AlarmEmail=self._given("ALARM_EMAIL"),
-                # Without it the count would go back to that of the last deployment, whatever
-                # scaling has done since.
-                DesiredCount="" if first else self._running_count(),
+                "Service", ImageTag=tag, HostedZoneId=zone, AlarmEmail=email, DesiredCount=count
             )
-        except ReleaseError as error:
-            raise ReleaseError(f"{error}\n{self._what_became_of_it(first)}") from None
         self._watch()
 
     def watch(self) -> None:
@@ -206,10 +207,11 @@ class Release:
             f"ParameterKey=DesiredCount,ParameterValue={self._running_count()}",
             *(f"ParameterKey={name},UsePreviousValue=true" for name in sorted(kept)),
         )
-        self._shell.change(
-            *("aws", "cloudformation", "wait", "stack-update-complete"),
-            *("--stack-name", f"{self._prefix}-service"),
-        )
+        with self._explained(first=False):
+            self._shell.change(
+                *("aws", "cloudformation", "wait", "stack-update-complete"),
+                *("--stack-name", f"{self._prefix}-service"),
+            )
         self._watch()
 
     # ---- before anything is changed ----
@@ -323,14 +325,16 @@ class Release:
             *("--query", f"Stacks[0].{query}", "--output", "text"),
         )
 
-    def _stack_exists(self, stack: str) -> bool:
+    def _stack_status(self, stack: str) -> str:
+        """CloudFormation's word for it, empty when there is no such stack."""
+        if self._shell.dry_run:
+            return "UPDATE_COMPLETE"
         try:
-            self._stack_value(stack, "StackStatus")
+            return self._stack_value(stack, "StackStatus")
         except ReleaseError as error:
             if "does not exist" not in str(error):
                 raise
-            return False
-        return True
+            return ""
 
     def _output(self, stack: str, key: str) -> str:
         """An output of a stack. The names in Base and Service never change while they are there,
@@ -338,7 +342,7 @@ class Release:
         if self._shell.dry_run:
             return f"<{key}>"
         if (stack, key) not in self._outputs:
-            if not self._stack_exists(stack):
+            if self._stack_status(stack) in NEVER_GOOD:
                 raise ReleaseError(
                     f"the stack {self._prefix}-{stack} is not there: make {MADE_BY[stack]}",
                     EX_UNAVAILABLE,
@@ -456,6 +460,14 @@ class Release:
         if alarms:
             raise ReleaseError(f"{running} runs and is steady, but alarms are on: {alarms}")
         print(f"steady: {running} answers at {address}, no alarm is on")
+
+    @contextlib.contextmanager
+    def _explained(self, first: bool) -> Iterator[None]:
+        """A failed deployment says what it left behind."""
+        try:
+            yield
+        except ReleaseError as error:
+            raise ReleaseError(f"{error}\n{self._what_became_of_it(first)}") from None
 
     def _what_became_of_it(self, first: bool) -> str:
         if first:

@@ -210,8 +210,8 @@ def test_push_builds_and_pushes_both_images_under_the_hash(release: Run) -> None
     assert done.code == 0, done.said
     assert in_order(
         done.changes(),
-        "docker build --target app",
-        "docker build --target nginx",
+        f"docker build --target app -t cbu:{TAG}-app --platform linux/amd64",
+        f"docker build --target nginx -t cbu:{TAG}-nginx --platform linux/amd64",
         f"docker login --username AWS --password-stdin {REPOSITORY.split('/')[0]}",
         f"docker tag cbu:{TAG}-app {REPOSITORY}:{TAG}-app",
         f"docker push {REPOSITORY}:{TAG}-app",
@@ -321,6 +321,16 @@ def test_the_first_deployment_needs_zone_and_address(release: Run) -> None:
     assert "DesiredCount" not in service
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"])
+def test_a_first_deployment_that_failed_can_be_repeated(release: Run, status: str) -> None:
+    left = row("describe-stacks", "cbu-production-service", "StackStatus", out=status, times=1)
+    done = release("deploy", PUSHED, left)
+    assert (done.code, done.changes()) == (64, [])
+    done = release("deploy", PUSHED, left, HOSTED_ZONE_ID="Z1", ALARM_EMAIL="a@example.com")
+    assert done.code == 0, done.said
+    assert "DesiredCount" not in done.lines("deploy Service")[0]
+
+
 def test_deploy_without_images_says_push(release: Run) -> None:
     done = release("deploy", row("batch-get-image", out=f"{TAG}-app"))
     assert done.code == 69
@@ -410,6 +420,12 @@ def test_rollback_changes_the_image_and_nothing_else(release: Run) -> None:
     assert update.count("ParameterKey=") == 4
     assert done.lines("wait stack-update-complete")
     assert done.lines("curl")
+
+
+def test_a_rollback_that_fails_says_what_is_deployed(release: Run) -> None:
+    done = release("rollback", PUSHED, row("wait stack-update-complete", code=255), TO=TAG)
+    assert done.code == 1
+    assert "fedcba987654 is deployed" in done.said
 
 
 def test_rollback_without_a_release_lists_them(release: Run) -> None:

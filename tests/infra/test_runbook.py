@@ -1,6 +1,7 @@
 """The documents against what is deployed: whoever is woken by an alarm finds it there, and the
 release commands ask for what the templates have."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -8,7 +9,18 @@ from assembly import FLAGS, Assembly, synthesize
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRASTRUCTURE = (ROOT / "docs" / "infrastructure.md").read_text()
-RELEASE = (ROOT / "infra" / "release.py").read_text()
+RELEASE = ast.parse((ROOT / "infra" / "release.py").read_text())
+
+
+def calls(method: str) -> list[ast.Call]:
+    """Where infra/release.py calls a method of its own."""
+    return [
+        node
+        for node in ast.walk(RELEASE)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == method
+    ]
 
 
 def test_every_alarm_has_an_entry(default: Assembly) -> None:
@@ -24,14 +36,14 @@ def test_every_alarm_has_an_entry(default: Assembly) -> None:
 def test_release_commands_name_parameters_and_outputs_that_exist() -> None:
     assembly = synthesize(**FLAGS)
     known = {name.split(".")[1] for name in assembly.parameters()}
-    named = set(re.findall(r"\b([A-Z]\w+)=(?:tag|self\.|connection|source|\"\")", RELEASE))
-    assert named == known - {"Branch"}
+    named = {word.arg for call in calls("_deploy") for word in call.keywords}
+    assert named == known - {"Branch"}  # which has a default
     outputs = {
         (stack.lower(), output)
         for stack, template in assembly.templates.items()
         for output in template.get("Outputs", {})
     }
-    used = set(re.findall(r"_output\(\"(\w+)\", \"(\w+)\"\)", RELEASE))
+    used = {tuple(ast.literal_eval(each) for each in call.args) for call in calls("_output")}
     assert len(used) == 6
     assert used <= outputs
 
