@@ -8,7 +8,7 @@
 # registry can be reached (local/image base); `make push` refuses such images.
 ARG BASE=docker.io/library/debian:bookworm-20260824-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171
 
-FROM ${BASE} AS build
+FROM ${BASE} AS tools
 ARG DEBIAN_FRONTEND=noninteractive
 WORKDIR /src
 # The packages are named in local/setup alone.
@@ -18,6 +18,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends make \
     && local/setup build \
     && rm -rf /var/lib/apt/lists/*
+
+FROM tools AS build
 COPY compile.mk VERSION ./
 COPY common common
 COPY fcgi fcgi
@@ -29,7 +31,8 @@ COPY migrations /out/usr/local/share/cbu/migrations
 
 # What CI does, in a container: `docker run --rm -v "$PWD/reports:/src/build/reports" IMAGE`, or
 # `IMAGE lint`, or `IMAGE test SUITE=unit`.
-FROM build AS test
+FROM tools AS test
+ARG DEBIAN_FRONTEND=noninteractive
 # Where a proxy inspects TLS: the bundle, in the base image, that pip and npm are to trust.
 ARG PIP_CERT
 ARG NODE_EXTRA_CA_CERTS
@@ -38,10 +41,9 @@ ENV XDG_CACHE_HOME=/var/cache/cbu
 RUN mkdir -p /usr/share/man/man1 \
     && local/setup test infra lint valgrind \
     && useradd --uid 1000 --create-home qa \
-    && install -d -o qa -g qa build/reports build/cdk.out \
-    && chown qa:qa . build build/setup \
-    && chmod a+w /var/cache/cbu /var/cache/cbu/cbu \
-    && rm -rf build/obj build/cbu /var/lib/apt/lists/*
+    && install -d -o qa -g qa build/reports \
+    && chown qa:qa . build build/setup /var/cache/cbu/cbu \
+    && rm -rf /var/lib/apt/lists/*
 COPY --chown=qa:qa . .
 USER qa
 VOLUME /src/build/reports

@@ -12,14 +12,21 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from infra.options import Options, OptionsError, parse_options
+from infra.shell import (
+    EX_CONFIG,
+    EX_NOPERM,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    ROOT,
+    ReleaseError,
+    Shell,
+    poll,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "build/venv-infra"
 
 # The tag "latest" of the package is another major version: it cannot read what the library writes.
@@ -30,57 +37,11 @@ STAGES = ("app", "nginx")
 TAG = "ImageTag"
 # The target of make that brings a stack into being.
 MADE_BY = {"base": "deploy-base", "migration": "deploy-migration", "service": "deploy"}
-POLL_S = float(os.environ.get("RELEASE_POLL_S", "10"))
 MIGRATION_S = 3600
 STEADY_S = 1800
 
 # What CloudFormation calls a stack that was never deployed well; the CDK removes what is left.
 NEVER_GOOD = ("", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
-
-EX_USAGE, EX_UNAVAILABLE, EX_NOPERM, EX_CONFIG = 64, 69, 77, 78
-
-
-class ReleaseError(Exception):
-    """The reason why nothing more is done, and the exit code."""
-
-    def __init__(self, reason: str, code: int = 1) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class Shell:
-    """Runs programs. What only asks is run at once; what changes something is shown first."""
-
-    def __init__(self, environment: dict[str, str], *, dry_run: bool) -> None:
-        self._environment = environment
-        self.dry_run = dry_run
-
-    def ask(self, placeholder: str, *argv: str) -> str:
-        """Standard output of a program that changes nothing; in a dry run the placeholder."""
-        if self.dry_run:
-            return placeholder
-        done = subprocess.run(
-            argv, capture_output=True, text=True, cwd=ROOT, env=self._environment, timeout=300
-        )
-        if done.returncode != 0:
-            raise ReleaseError(f"{shlex.join(argv[:3])}: {done.stderr.strip()}", EX_UNAVAILABLE)
-        return done.stdout.strip()
-
-    def change(self, *argv: str, secret_input: str | None = None, source: str = "") -> str:
-        """Runs a program that changes something, its output for everybody to see. Its input, where
-        it has one, is a secret that the command `source` has printed."""
-        print(f"+ {source + ' | ' if source else ''}{shlex.join(argv)}", flush=True)
-        if self.dry_run:
-            return ""
-        done = subprocess.run(argv, input=secret_input, text=True, cwd=ROOT, env=self._environment)
-        if done.returncode != 0:
-            raise ReleaseError(f"{shlex.join(argv[:3])} failed, exit code {done.returncode}")
-        return ""
-
-    def change_and_read(self, placeholder: str, *argv: str) -> str:
-        """As change(), but its output is the answer."""
-        print(f"+ {shlex.join(argv)}", flush=True)
-        return self.ask(placeholder, *argv)
 
 
 class Release:
@@ -417,7 +378,7 @@ class Release:
             )
             return seen if seen["status"] == "STOPPED" else None
 
-        seen = _poll(look, MIGRATION_S, "the migration has not ended")
+        seen = poll(look, MIGRATION_S, "the migration has not ended")
         if seen["code"] != 0:
             raise ReleaseError(
                 f"the migration failed, exit code {seen['code']} ({seen.get('reason')}); the"
@@ -447,7 +408,7 @@ class Release:
                 raise ReleaseError(f"the deployment failed and is taken back:\n{self._events()}")
             return len(deployments) == 1 and deployments[0].get("rolloutState") == "COMPLETED"
 
-        _poll(look, STEADY_S, "the service is not steady")
+        poll(look, STEADY_S, "the service is not steady")
         running = self._deployed_tag()
         address = self._output("service", "Address")
         self._shell.ask("", "curl", "-fsS", "--max-time", "15", f"{address}/health/live")
@@ -489,16 +450,6 @@ def _cdk_command() -> list[str]:
     for script in VENV.glob(f"{npm}/bin/npx-cli.js"):
         return [str(VENV / "bin/node"), str(script), "--yes", CDK_CLI]
     raise ReleaseError("there is no npx; local/setup infra installs Node.js", EX_UNAVAILABLE)
-
-
-def _poll(look: Callable[[], Any], limit_s: float, what: str) -> Any:
-    """What `look` sees, once it is true."""
-    end = time.monotonic() + limit_s
-    while not (seen := look()):
-        if time.monotonic() > end:
-            raise ReleaseError(f"{what} after {limit_s:.0f} s; `make watch` looks again")
-        time.sleep(POLL_S)
-    return seen
 
 
 COMMANDS: dict[str, Callable[[Release], None]] = {
