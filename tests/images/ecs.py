@@ -75,14 +75,12 @@ class Cgroup:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for folder in self.limits:
-            # What a runtime leaves behind in it, from the inside out; the controllers' own folders
-            # on version 1 may be more than those with limits.
-            for each in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        # On version 1 the runtime has made one for each controller. From the inside out.
+        for folder in {*self.limits, *self.ROOT.glob(f"*/{self.name}")}:
+            inner = sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True)
+            for each in (*inner, folder):
                 with contextlib.suppress(OSError):
                     each.rmdir()
-            with contextlib.suppress(OSError):
-                folder.rmdir()
 
     def holds(self, pid: int) -> bool:
         """Whether the process is below both limits."""
