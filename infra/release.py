@@ -129,7 +129,10 @@ class Release:
             raise ReleaseError(
                 "the first deployment needs HOSTED_ZONE_ID= and ALARM_EMAIL=", EX_USAGE
             )
-        self._sign_in(f"deploy {tag}: migrate the database, then replace the tasks")
+        self._sign_in(
+            f"deploy {tag}, with the templates of {self._git('describe', '--always', '--dirty')}:"
+            " migrate the database, then replace the tasks"
+        )
         self._migrate(tag)
         # Without it the count would go back to that of the last deployment, whatever scaling has
         # done since.

@@ -33,9 +33,12 @@ class Shell:
         """Standard output of a program that changes nothing; in a dry run the placeholder."""
         if self.dry_run:
             return placeholder
-        done = subprocess.run(
-            argv, capture_output=True, text=True, cwd=ROOT, env=self._environment, timeout=300
-        )
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, cwd=ROOT, env=self._environment, timeout=300
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ReleaseError(f"{argv[0]}: {error}", EX_UNAVAILABLE) from None
         if done.returncode != 0:
             raise ReleaseError(f"{shlex.join(argv[:3])}: {done.stderr.strip()}", EX_UNAVAILABLE)
         return done.stdout.strip()

@@ -71,6 +71,7 @@ WORLD = [
     row("git rev-parse --short=12 HEAD", out=TAG),
     row("git rev-parse HEAD", out=HEAD),
     row("git status", out=""),
+    row("git describe --always --dirty", out="fedcba9-dirty"),
     row("aws --version", out="aws-cli/2.31.0 Python/3.13\n"),
     row("get-caller-identity", out=ACCOUNT),
     row("get-login-password", out="a-password"),
@@ -284,6 +285,7 @@ def test_deploy_migrates_first_then_replaces_the_tasks_then_watches(release: Run
     assert lines.index(done.lines("curl")[0]) > lines.index(done.lines("deploy Service")[0])
     assert "https://cbu.example.com/health/live" in done.lines("curl")[0]
     assert "steady" in done.said
+    assert f"deploy {TAG}, with the templates of fedcba9-dirty" in done.said
 
 
 def test_options_reach_the_cdk(release: Run) -> None:
