@@ -125,10 +125,8 @@ class Release:
         tag = self._tag()
         self._require_pushed(tag)
         first = self._stack_status("service") in NEVER_GOOD
-        if first and not (self._given("HOSTED_ZONE_ID") and self._given("ALARM_EMAIL")):
-            raise ReleaseError(
-                "the first deployment needs HOSTED_ZONE_ID= and ALARM_EMAIL=", EX_USAGE
-            )
+        if first:
+            self._require_first_choices()
         self._sign_in(
             f"deploy {tag}, with the templates of {self._git('describe', '--always', '--dirty')}:"
             " migrate the database, then replace the tasks"
@@ -198,6 +196,19 @@ class Release:
             raise ReleaseError(f"{tag} is not the commit that is checked out", EX_CONFIG)
         if self._git("status", "--porcelain"):
             raise ReleaseError("files differ from the commit; commit or stash them", EX_CONFIG)
+
+    def _require_first_choices(self) -> None:
+        """What has no default that could work, and without which a stack hangs for hours."""
+        if not (self._given("HOSTED_ZONE_ID") and self._given("ALARM_EMAIL")):
+            raise ReleaseError(
+                "the first deployment needs HOSTED_ZONE_ID= and ALARM_EMAIL=", EX_USAGE
+            )
+        if self._options.domain.endswith(".example.com"):
+            raise ReleaseError(
+                f"{self._options.domain} is an example: no certificate is issued for it. Set the"
+                " option domain in cdk.json, or by CONTEXT=domain=...",
+                EX_CONFIG,
+            )
 
     def _require_credentials(self) -> str:
         """The account's number."""

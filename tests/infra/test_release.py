@@ -310,12 +310,23 @@ NO_SERVICE = row(
 )
 
 
+FIRST = {
+    "HOSTED_ZONE_ID": "Z1",
+    "ALARM_EMAIL": "a@example.com",
+    "CONTEXT": "domain=shop.example.org",
+}
+
+
 def test_the_first_deployment_needs_zone_and_address(release: Run) -> None:
     done = release("deploy", PUSHED, NO_SERVICE)
     assert done.code == 64
     assert "HOSTED_ZONE_ID= and ALARM_EMAIL=" in done.said
     assert done.changes() == []
-    done = release("deploy", PUSHED, NO_SERVICE, HOSTED_ZONE_ID="Z1", ALARM_EMAIL="a@example.com")
+    done = release("deploy", PUSHED, NO_SERVICE, **{**FIRST, "CONTEXT": ""})
+    assert done.code == 78
+    assert "cbu.example.com is an example" in done.said
+    assert done.changes() == []
+    done = release("deploy", PUSHED, NO_SERVICE, **FIRST)
     assert done.code == 0, done.said
     (service,) = done.lines("deploy Service")
     assert "HostedZoneId=Z1" in service
@@ -328,7 +339,7 @@ def test_a_first_deployment_that_failed_can_be_repeated(release: Run, status: st
     left = row("describe-stacks", "cbu-production-service", "StackStatus", out=status, times=1)
     done = release("deploy", PUSHED, left)
     assert (done.code, done.changes()) == (64, [])
-    done = release("deploy", PUSHED, left, HOSTED_ZONE_ID="Z1", ALARM_EMAIL="a@example.com")
+    done = release("deploy", PUSHED, left, **FIRST)
     assert done.code == 0, done.said
     assert "DesiredCount" not in done.lines("deploy Service")[0]
 
