@@ -26,7 +26,8 @@ struct request {
     struct slice body;
     bool body_too_large; /* the adapter stopped reading; `body` is empty */
     /* Header fields; empty when absent. */
-    struct slice content_type, accept, if_none_match;
+    struct slice content_type, accept, if_match, if_none_match;
+    struct slice authorization, idempotency_key;
     struct slice request_id, trace_id, remote_addr; /* nginx sets the first and the last */
 };
 
@@ -45,5 +46,8 @@ bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena,
 /* Whether an If-None-Match value names this strong ETag (quotes included) or is `*`; the weak
  * comparison of RFC 9110 section 8.8.3.2, as section 13.1.2 asks. */
 bool etag_listed(struct slice if_none_match, struct slice etag);
+/* Whether an If-Match value names this strong ETag or is `*`; the strong comparison: a weak tag
+ * never matches (RFC 9110 section 13.1.1). */
+bool etag_matches(struct slice if_match, struct slice etag);
 
 #endif

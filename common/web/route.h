@@ -11,14 +11,44 @@ struct ctx; /* the program's own: all that a handler may use */
 typedef bool route_handler(struct ctx *ctx, struct err *err);
 
 struct query_table;
+struct schema;
+struct view;
+
+/* Who may use a route. Each row of the program's own rules says what a scope asks of a caller. */
+enum route_scope {
+    SCOPE_NONE,     /* all; a token is not looked at */
+    SCOPE_OPTIONAL, /* all; whoever sends a token is known by it, and shown what they may see */
+    SCOPE_USER,
+    SCOPE_EDIT,
+    SCOPE_ADMIN
+};
+
+/* What a route asks of a request's header fields, or honours there. */
+enum route_need {
+    ROUTE_IF_MATCH = 1 << 0,   /* 428 without If-Match: nobody overwrites what they have not seen */
+    ROUTE_IDEMPOTENT = 1 << 1, /* an Idempotency-Key makes a repeated request safe */
+};
+
+enum route_answer_form { ANSWER_NONE, ANSWER_ONE, ANSWER_LIST };
+
+/* What a route answers when all is well. */
+struct route_answer {
+    int status;
+    enum route_answer_form form;
+    const struct view *view; /* of the object, or of each item; NULL: a form of its own */
+};
 
 struct route {
     enum http_method method; /* a GET row answers HEAD too */
     const char *path; /* "/v1/products/{id}": a part in braces matches one non-empty segment */
     route_handler *handler;
+    enum route_scope scope;
+    unsigned needs;                  /* of enum route_need */
     const struct query_table *query; /* NULL: any query parameter is refused */
+    const struct schema *body;       /* NULL: the route reads none by table */
     size_t body_limit;               /* bytes; 0: a body is read away and ignored */
-    const char *summary;             /* one line, for people and the API document */
+    struct route_answer answer;
+    const char *summary; /* one line, for people and the API document */
 };
 
 struct route_table {

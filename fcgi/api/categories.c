@@ -9,7 +9,7 @@ static const struct view_field category_fields[] = {
     VIEW_FIELD(category, key, TEXT),
     VIEW_FIELD(category, products, I64),
 };
-static const struct view category_view = {"Category", ARRAY(category_fields)};
+const struct view category_view = {"Category", ARRAY(category_fields)};
 
 struct list_query {
     struct slice cursor;

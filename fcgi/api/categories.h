@@ -4,6 +4,7 @@
 
 #include "fcgi/api/ctx.h"
 
+extern const struct view category_view;
 extern const struct query_table category_list_query;
 route_handler category_list_handler;
 

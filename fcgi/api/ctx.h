@@ -10,16 +10,19 @@
 #include "common/web/reply.h"
 #include "common/web/request.h"
 #include "common/web/route.h"
+#include "common/web/schema.h"
 #include "common/web/view.h"
+#include "fcgi/api/caller.h"
 #include "fcgi/api/cursor.h"
 
 /* What is made once per worker. */
 struct api {
     const char *shop_currency;
+    struct authenticator authenticator;
     struct mac_ring cursor_keys;
 };
 
-/* Without keys at first. Wipe with api_done(). */
+/* Without an authenticator and keys at first. Wipe with api_done(). */
 void api_init(const char *shop_currency, struct api *ret);
 /* Derives the keys from the application's secrets: the first is the current one, those behind it
  * are still accepted. On failure the keys stay as they were. Errors: ERR_INTERNAL. */
@@ -34,12 +37,15 @@ struct ctx {
     const struct request *request;
     struct reply *reply;
     const struct route *route;
+    struct caller caller;                  /* empty: not known, see caller_identify() */
     struct slice params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
     struct faults faults;                  /* what is wrong with the input */
 };
 
 /* Reads the query string by the route's table into the struct behind `ret`. */
 bool ctx_query(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
+/* Reads the body by the route's schema into the struct behind `ret`, which holds the defaults. */
+bool ctx_body(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
 /* The `index`-th path parameter as an id; `absent` when it cannot be one. */
 bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
             struct err *err) MUST_USE;
@@ -47,6 +53,11 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
 /* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err) MUST_USE;
+/* Writes the row as the body of an answer with this status and ETag. */
+bool reply_change(struct ctx *ctx, int status, const struct view *view, const void *row,
+                  struct slice etag, struct err *err) MUST_USE;
+/* Answers 204; the ETag is the one that what was changed has now. */
+bool reply_no_content(struct ctx *ctx, struct slice etag, struct err *err) MUST_USE;
 /* Marks the body just written as an answer of this type. Errors: ERR_INTERNAL when it did not fit.
  */
 bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err) MUST_USE;

@@ -50,7 +50,10 @@ PARAMS = {
     "REQUEST_MSEC",
     "REMOTE_ADDR",
     "HTTP_ACCEPT",
+    "HTTP_IF_MATCH",
     "HTTP_IF_NONE_MATCH",
+    "HTTP_AUTHORIZATION",
+    "HTTP_IDEMPOTENCY_KEY",
     "HTTP_X_AMZN_TRACE_ID",
 }
 TITLES = {
@@ -407,6 +410,8 @@ def test_worker_gets_exactly_the_listed_params(edge: Edge) -> None:
         **{
             "Accept": "application/json",
             "If-None-Match": '"1"',
+            "If-Match": '"2"',
+            "Idempotency-Key": "key",
             "X-Amzn-Trace-Id": "Root=1-2-3",
             "X-Request-Id": "chosen by the client",
             "Authorization": "Bearer x",
@@ -424,7 +429,10 @@ def test_worker_gets_exactly_the_listed_params(edge: Edge) -> None:
         "REQUEST_ID": got.headers["X-Request-Id"],
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_ACCEPT": "application/json",
+        "HTTP_IF_MATCH": '"2"',
         "HTTP_IF_NONE_MATCH": '"1"',
+        "HTTP_AUTHORIZATION": "Bearer x",
+        "HTTP_IDEMPOTENCY_KEY": "key",
         "HTTP_X_AMZN_TRACE_ID": "Root=1-2-3",
     }
     assert {name: request.params[name] for name in expected} == expected

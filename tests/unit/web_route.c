@@ -6,15 +6,24 @@
 
 /* Handlers are never called here; a row is known by its summary. */
 static const struct route routes[] = {
-    {HTTP_GET, "/", NULL, NULL, 0, "root"},
-    {HTTP_GET, "/v1/products", NULL, NULL, 0, "list"},
-    {HTTP_POST, "/v1/products", NULL, NULL, KIB(16), "create"},
-    {HTTP_GET, "/v1/products/search", NULL, NULL, 0, "search"},
-    {HTTP_GET, "/v1/products/{id}", NULL, NULL, 0, "show"},
-    {HTTP_PATCH, "/v1/products/{id}", NULL, NULL, 0, "change"},
-    {HTTP_DELETE, "/v1/products/{id}", NULL, NULL, 0, "remove"},
-    {HTTP_PUT, "/v1/products/{id}/images/{image}", NULL, NULL, 0, "image"},
-    {HTTP_GET, "/{a}/{b}/{c}/{d}", NULL, NULL, 0, "too many"},
+    {HTTP_GET, "/", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "root"},
+    {HTTP_GET, "/v1/products", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "list"},
+    {HTTP_POST, "/v1/products", NULL, SCOPE_NONE, 0, NULL, NULL, KIB(16), {0}, "create"},
+    {HTTP_GET, "/v1/products/search", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "search"},
+    {HTTP_GET, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "show"},
+    {HTTP_PATCH, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "change"},
+    {HTTP_DELETE, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "remove"},
+    {HTTP_PUT,
+     "/v1/products/{id}/images/{image}",
+     NULL,
+     SCOPE_NONE,
+     0,
+     NULL,
+     NULL,
+     0,
+     {0},
+     "image"},
+    {HTTP_GET, "/{a}/{b}/{c}/{d}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "too many"},
 };
 static const struct route_table table = {ARRAY(routes)};
 
