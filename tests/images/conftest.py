@@ -169,7 +169,11 @@ def make_task(stack: Stack, default: Assembly) -> Iterator[MakeTask]:
             },
             local={
                 "DATABASE_CA_FILE": CA_IN_CONTAINER,
-                **{name: value for name, value in stack.env.items() if name.startswith("AWS_")},
+                **{
+                    name: value
+                    for name, value in stack.env.items()
+                    if name.startswith(("AWS_", "COGNITO_ENDPOINT", "COGNITO_JWKS"))
+                },
             },
             files={stack.data / "tls/ca.pem": CA_IN_CONTAINER},
         )
