@@ -93,6 +93,15 @@ PLANS: dict[str, list[Suite]] = {
             checker=SANITIZERS,
         ),
     ],
+    "images": [
+        PytestSuite(
+            "images",
+            2400,
+            {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
+            folder="tests/images",
+            venv=INFRA_VENV,
+        )
+    ],
     "drill": [
         PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
         PytestSuite("drill-mysql", 1800, {"DB": "mysql"}, folder="tests/drill"),
