@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
+.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz infra-test synth docs docs-assets clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -26,6 +26,9 @@ help: ## this list
 
 setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full
 	@local/setup all
+
+docs-assets: ## build/docs-assets: the page and the viewer of /docs, for nginx (NGINX_DOCS_DIR)
+	@local/setup docs
 
 build: ## compiles build/cbu; CC=clang, WERROR=0
 	@local/setup build
