@@ -1,23 +1,37 @@
 #include "fcgi/api/routes.h"
 
 #include "fcgi/api/categories.h"
+#include "fcgi/api/errors.h"
+#include "fcgi/api/health.h"
+#include "fcgi/api/openapi.h"
 #include "fcgi/api/products.h"
 #include "fcgi/api/service.h"
 
 /* clang-format off */
-#define ONE(status, view) {status, ANSWER_ONE, view}
-#define LIST(view)        {200, ANSWER_LIST, view}
+#define ONE(status, view) {status, ANSWER_ONE, view, NULL}
+#define LIST(view, more)  {200, ANSWER_LIST, view, more}
+#define FAILS(...)        ((const struct err_kind *const[]){__VA_ARGS__, NULL})
+/* Of whatever asks the database. */
+#define DATABASE          &ERR_DATABASE_DOWN, &ERR_DATABASE_SCHEMA
 
 static const struct route rows[] = {
-    /* method  path                  handler                scope       needs query                 body  limit answer                   summary */
-    {HTTP_GET, "/",                  service_handler,       SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, NULL),          "What this service is"},
-    {HTTP_GET, "/v1/products",       product_list_handler,  SCOPE_NONE, 0,    &product_list_query,  NULL, 0,    LIST(&product_view),     "List products"},
-    {HTTP_GET, "/v1/products/{id}",  product_show_handler,  SCOPE_NONE, 0,    NULL,                 NULL, 0,    ONE(200, &product_view), "Read a product"},
-    {HTTP_GET, "/v1/categories",     category_list_handler, SCOPE_NONE, 0,    &category_list_query, NULL, 0,    LIST(&category_view),    "List categories"},
+    /* method  path                handler                scope       needs         query                 body  limit answer                                    summary                                                 operation         errors */
+    {HTTP_GET, "/",                 service_handler,       SCOPE_NONE, ROUTE_PAGE,   NULL,                 NULL, 0,    ONE(200, &service_view),                  "What this service is",                                 "showService",    NULL},
+    {HTTP_GET, "/openapi.json",     openapi_handler,       SCOPE_NONE, ROUTE_ETAG,   NULL,                 NULL, 0,    ONE(200, NULL),                           "This document",                                        "showDocument",   NULL},
+    {HTTP_GET, "/v1/products",      product_list_handler,  SCOPE_NONE, 0,            &product_list_query,  NULL, 0,    LIST(&product_view, &product_total_view), "List products",                                        "listProducts",   FAILS(DATABASE)},
+    {HTTP_GET, "/v1/products/{id}", product_show_handler,  SCOPE_NONE, ROUTE_ETAG,   NULL,                 NULL, 0,    ONE(200, &product_view),                  "Read a product",                                       "showProduct",    FAILS(DATABASE, &ERR_PRODUCT_ABSENT)},
+    {HTTP_GET, "/v1/categories",    category_list_handler, SCOPE_NONE, 0,            &category_list_query, NULL, 0,    LIST(&category_view, NULL),               "List categories",                                      "listCategories", FAILS(DATABASE)},
+};
+
+/* Without a handler: the master answers these (fcgi/pool/status.c). */
+static const struct route master_rows[] = {
+    {HTTP_GET, "/health/live",      NULL,                  SCOPE_NONE, 0,            NULL,                 NULL, 0,    ONE(200, &health_live_view),              "Whether the service is alive",                         "showLiveness",   NULL},
+    {HTTP_GET, "/health/ready",     NULL,                  SCOPE_NONE, ROUTE_OR_503, NULL,                 NULL, 0,    ONE(200, &health_ready_view),             "Whether the service is ready; for the machine itself", "showReadiness",  FAILS(&ERR_NOT_FOUND)},
 };
 /* clang-format on */
 
 const struct route_table api_routes = {ARRAY(rows)};
+const struct route_table master_routes = {ARRAY(master_rows)};
 
 size_t api_body_limit(void)
 {

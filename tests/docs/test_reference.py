@@ -104,7 +104,8 @@ WRITING = {"json_invalid", "body_invalid", "write_unknown"}
 
 
 def _routes() -> str:
-    return (ROOT / "fcgi/api/routes.c").read_text()
+    """The rows that the workers answer; the master's are explained in one section."""
+    return (ROOT / "fcgi/api/routes.c").read_text().partition("master_rows")[0]
 
 
 def _answered_kinds() -> dict[str, set[tuple[int, str]]]:

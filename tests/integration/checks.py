@@ -13,6 +13,7 @@ CODES = {
     400: {"bad_request", "query_invalid", "cursor_invalid"},
     404: {"not_found", "product_absent"},
     405: {"method_not_allowed"},
+    406: {"not_acceptable"},
     413: {"body_too_large"},
     414: {"uri_too_long"},
     431: {"headers_too_large"},

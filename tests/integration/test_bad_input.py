@@ -381,7 +381,7 @@ def test_percent_encoded_id(client: Client, catalogue: Catalogue) -> None:
 
 # ---- methods ----
 ROUTES = ["/", "/v1/products", "/v1/products/1", "/v1/categories", "/health/live", "/health/ready"]
-METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "PROPFIND"]
+METHODS = ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW", "PROPFIND"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -389,7 +389,10 @@ METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BRE
 def test_method_that_is_not_allowed(service: Service, method: str, path: str) -> None:
     answer = service.nginx.raw(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     check_problem(answer, 405, "method_not_allowed")
-    assert answer.headers.get_all("Allow") == ["GET, HEAD"]
+    # nginx answers TRACE, CONNECT and all of /health/ itself.
+    by_nginx = method in ("TRACE", "CONNECT") or path.startswith("/health/")
+    allowed = "GET, HEAD" if by_nginx else "GET, HEAD, OPTIONS"
+    assert answer.headers.get_all("Allow") == [allowed]
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "BREW"])
@@ -430,8 +433,8 @@ def test_strange_validator_is_no_match(service: Service, catalogue: Catalogue, v
 @pytest.mark.parametrize(
     "header",
     [
-        "Accept: text/html\xff\xfe",
-        "Accept: " + "text/htm," * 800,
+        "Accept: text/html\xff\xfe, */*",
+        "Accept: " + "text/htm," * 800 + "application/*",
         "Accept:",
         "X-Amzn-Trace-Id: \x80\xff",
         'X-Amzn-Trace-Id: "}\\\t{"a":1',
@@ -622,7 +625,7 @@ def check_reply(data: bytes, reply: Answer | bytes) -> None:
     if isinstance(reply, bytes):
         # HTTP/0.9 has no status line: the problem alone.
         assert not reply or json.loads(reply)["status"] == 400
-    elif reply.status not in (200, 304):
+    elif reply.status not in (200, 204, 304):
         assert 400 <= reply.status < 500
         if not is_head(data):
             check_problem(reply, reply.status)
