@@ -112,7 +112,9 @@ static void add_view_value(struct buf *out, const struct view_field *f, const st
         add_integer(out, false);
     else if (f->kind == VIEW_KIND_BOOL)
         add_type(out, "boolean", false);
-    if (f->kind == VIEW_KIND_I64 || f->kind == VIEW_KIND_BOOL)
+    else if (f->kind == VIEW_KIND_JSON)
+        buf_add_cstr(out, f->schema);
+    if (f->kind == VIEW_KIND_I64 || f->kind == VIEW_KIND_BOOL || f->kind == VIEW_KIND_JSON)
         add_note(out, note, false);
     else
         add_text_view(out, f, note);
@@ -187,10 +189,11 @@ static void add_field(struct buf *out, const struct field *f, const struct note 
     buf_add_char(out, '}');
 }
 
+/* Of a merge patch nothing is required: what is not there stays as it is. */
 static void add_required(struct buf *out, const struct schema *schema)
 {
     size_t count = 0;
-    for (size_t i = 0; i < schema->count; i++) {
+    for (size_t i = 0; i < schema->count && !schema->patch; i++) {
         if (schema->fields[i].need != REQUIRED)
             continue;
         buf_add(out, count++ == 0 ? SLICE(",\"required\":[") : SLICE(","));

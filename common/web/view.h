@@ -9,6 +9,7 @@ enum view_kind {
     VIEW_KIND_I64,  /* int64_t */
     VIEW_KIND_TEXT, /* struct slice; ptr NULL is JSON null */
     VIEW_KIND_BOOL, /* bool */
+    VIEW_KIND_JSON, /* struct slice that is a JSON object already */
     VIEW_KIND_TIME, /* struct slice "2026-11-22 21:07:11.123" (UTC) -> RFC 3339 */
     VIEW_KIND_ONE,  /* a struct inside the row, through `view` */
 };
@@ -23,6 +24,7 @@ struct view_field {
     /* For the API document. */
     bool nullable;       /* a TEXT or TIME that may be null */
     const char *choices; /* of a TEXT: all it can be, separated by '|' */
+    const char *schema;  /* of a JSON: its JSON Schema, members without braces */
 };
 
 struct view {

@@ -23,10 +23,11 @@ enum trait {
     OF_WORKER = 1 << 0, /* answered by a worker, not by the master */
     HAS_BODY = 1 << 1,
     HAS_CURSOR = 1 << 2,
-    HAS_SCOPE = 1 << 3,
+    TAKES_TOKEN = 1 << 3,
     HAS_GROUP = 1 << 4, /* a scope that not every caller has */
     HAS_ETAG_TO_MATCH = 1 << 5,
-    IS_REPRESENTED = 1 << 6, /* the answer has a body, so it has a type */
+    HAS_KEY = 1 << 6,        /* an Idempotency-Key */
+    IS_REPRESENTED = 1 << 7, /* the answer has a body, so it has a type */
 };
 
 /* A kind belongs to a route that has all the traits. */
@@ -38,18 +39,22 @@ static const struct rule {
     {OF_WORKER, &ERR_QUERY_INVALID},
     {HAS_CURSOR, &ERR_CURSOR_INVALID},
     {HAS_BODY, &ERR_JSON_INVALID},
-    {HAS_SCOPE, &ERR_AUTHENTICATION_REQUIRED},
+    {HAS_KEY, &ERR_IDEMPOTENCY_KEY_INVALID},
+    {TAKES_TOKEN, &ERR_AUTHENTICATION_REQUIRED},
     {HAS_GROUP, &ERR_FORBIDDEN},
     {OF_WORKER | IS_REPRESENTED, &ERR_NOT_ACCEPTABLE},
+    {HAS_KEY, &ERR_IDEMPOTENCY_IN_PROGRESS},
+    {HAS_ETAG_TO_MATCH, &ERR_PRECONDITION_FAILED},
     {ANY, &ERR_BODY_TOO_LARGE},
     {ANY, &uri_too_long},
     {HAS_BODY, &ERR_MEDIA_TYPE},
     {HAS_BODY, &ERR_BODY_INVALID},
+    {HAS_KEY, &ERR_IDEMPOTENCY_KEY_REUSED},
     {HAS_ETAG_TO_MATCH, &ERR_IF_MATCH_REQUIRED},
     {ANY, &headers_too_large},
     {OF_WORKER, &ERR_INTERNAL},
     {HAS_CURSOR, &ERR_NOT_READY},
-    {HAS_SCOPE, &ERR_KEYS_UNAVAILABLE},
+    {TAKES_TOKEN, &ERR_KEYS_UNAVAILABLE},
     {ANY, &unavailable},
     {ANY, &gateway_timeout},
 };
@@ -68,9 +73,10 @@ static unsigned traits_of(const struct route *route)
     traits |= route->handler ? OF_WORKER : 0U;
     traits |= route->body ? HAS_BODY : 0U;
     traits |= query_has(route->query, "cursor") ? HAS_CURSOR : 0U;
-    traits |= route->scope > SCOPE_NONE ? HAS_SCOPE : 0U;
+    traits |= route->scope > SCOPE_NONE ? TAKES_TOKEN : 0U;
     traits |= route->scope > SCOPE_USER ? HAS_GROUP : 0U;
     traits |= route->needs & ROUTE_IF_MATCH ? HAS_ETAG_TO_MATCH : 0U;
+    traits |= route->needs & ROUTE_IDEMPOTENT ? HAS_KEY : 0U;
     traits |= route->answer.form != ANSWER_NONE ? IS_REPRESENTED : 0U;
     return traits;
 }
@@ -138,6 +144,16 @@ const struct contract_tag *contract_tag_find(const char *path)
 /* ---- members ---- */
 
 static const struct note notes[] = {
+    {"Change", "id", "number of the change", "41", NULL},
+    {"Change", "action", "what was done", "changed", NULL},
+    {"Change", "version", "of the product after the change", "3", NULL},
+    {"Change", "at", "when, in UTC", "2026-11-22T21:07:11.123Z", NULL},
+    {"Change", "user_id", "`sub` of the token; null: no person did it",
+     "0f8fad5b-d9cb-469f-a165-70867728950e", NULL},
+    {"Change", "username", "for people; null: unknown", "edith", NULL},
+    {"Change", "request_id", "as in the logs", "e0084885a353c78f14aaec6848ea588a", NULL},
+    {"Change", "changes", "each member that differs, before and after",
+     "{\"price_minor\":{\"before\":8900,\"after\":7900}}", NULL},
     {NULL, "id", "number of the product; never given to another", "9", NULL},
     {NULL, "sku", "the merchant's own number of the product; unique, compared exactly", "KIT-0009",
      NULL},

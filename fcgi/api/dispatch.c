@@ -99,6 +99,8 @@ static void add_refusal_headers(const struct ctx *ctx, const struct err_kind *ki
     } else if (kind->status == 401 || kind->status == 403) {
         caller_add_challenge(&value, kind);
         reply_header(ctx->reply, "WWW-Authenticate", buf_slice(&value));
+    } else if (kind == &ERR_IDEMPOTENCY_IN_PROGRESS) {
+        reply_header(ctx->reply, "Retry-After", SLICE("1"));
     }
 }
 

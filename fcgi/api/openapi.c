@@ -196,6 +196,7 @@ static void add_headers(struct document *d)
         [OPENAPI_X_REQUEST_ID] = "In both logs, and in a problem as `request_id`.",
         [OPENAPI_ETAG] = "Strong: changes with every change of the resource.",
         [OPENAPI_LOCATION] = "Path of what was made.",
+        [OPENAPI_IDEMPOTENT_REPLAYED] = "`true`: the answer of an earlier request, come again.",
         [OPENAPI_RETRY_AFTER] = "Seconds to wait before trying again.",
         [OPENAPI_WWW_AUTHENTICATE] = "RFC 6750: what is wrong with the token.",
     };
@@ -207,7 +208,8 @@ static void add_headers(struct document *d)
         json_add_name(d->out, openapi_header_names[i]);
         buf_add_char(d->out, '{');
         json_add_member(d->out, "description", slice_from_cstr(helps[i]));
-        json_add_member_bool(d->out, "required", true);
+        if (i != OPENAPI_IDEMPOTENT_REPLAYED)
+            json_add_member_bool(d->out, "required", true);
         buf_add(d->out, i == OPENAPI_RETRY_AFTER
                             ? SLICE(",\"schema\":{\"type\":\"integer\",\"minimum\":1}}")
                             : SLICE(",\"schema\":{\"type\":\"string\",\"minLength\":1}}"));
@@ -231,7 +233,8 @@ static void add_parameters(struct document *d)
         {ROUTE_IDEMPOTENT,
          "\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
          "\"description\":\"Makes it safe to send the same request again: the first answer comes "
-         "again, for 24 hours.\",\"schema\":{\"type\":\"string\"},"
+         "again, for 24 hours.\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,"
+         "\"pattern\":\"^[!-~]+$\"},"
          "\"example\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\"}"},
     };
     json_add_name(d->out, "parameters");

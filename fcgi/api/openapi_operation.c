@@ -7,8 +7,8 @@
 
 #include <ctype.h>
 
-const char *const openapi_header_names[OPENAPI_HEADER_COUNT] = {"X-Request-Id", "ETag", "Location",
-                                                                "Retry-After", "WWW-Authenticate"};
+const char *const openapi_header_names[OPENAPI_HEADER_COUNT] = {
+    "X-Request-Id", "ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate"};
 
 static void set_add(struct openapi_set *set, const void *item)
 {
@@ -115,16 +115,20 @@ static void add_request_body(struct buf *out, const struct route *route, struct 
 
 static void add_access(struct buf *out, enum route_scope scope, struct openapi_refs *refs)
 {
-    static const char *const helps[] = {
-        [SCOPE_NONE] = NULL,
-        [SCOPE_USER] = "For everybody with a token.",
-        [SCOPE_EDIT] = "For members of the groups `editors` and `admins`.",
-        [SCOPE_ADMIN] = "For members of the group `admins`.",
+    static const struct {
+        const char *help, *security;
+    } rows[] = {
+        [SCOPE_NONE] = {NULL, "[]"},
+        [SCOPE_OPTIONAL] = {"Editors, by their token, also see drafts and what is deleted.",
+                            "[{},{\"bearer\":[]}]"},
+        [SCOPE_USER] = {"For everybody with a token.", "[{\"bearer\":[]}]"},
+        [SCOPE_EDIT] = {"For members of the groups `editors` and `admins`.", "[{\"bearer\":[]}]"},
+        [SCOPE_ADMIN] = {"For members of the group `admins`.", "[{\"bearer\":[]}]"},
     };
-    if (helps[scope])
-        json_add_member(out, "description", slice_from_cstr(helps[scope]));
+    if (rows[scope].help)
+        json_add_member(out, "description", slice_from_cstr(rows[scope].help));
     json_add_name(out, "security");
-    buf_add(out, scope == SCOPE_NONE ? SLICE("[]") : SLICE("[{\"bearer\":[]}]"));
+    buf_add_cstr(out, rows[scope].security);
     refs->bearer |= scope != SCOPE_NONE;
 }
 
@@ -171,6 +175,8 @@ static void add_success(struct buf *out, const struct route *route, struct opena
         add_header(out, OPENAPI_ETAG, refs);
     if (answer->status == 201)
         add_header(out, OPENAPI_LOCATION, refs);
+    if (route->needs & ROUTE_IDEMPOTENT)
+        add_header(out, OPENAPI_IDEMPOTENT_REPLAYED, refs);
     buf_add_char(out, '}');
     if (answer->form != ANSWER_NONE) {
         buf_add(out, SLICE(",\"content\":{"));

@@ -16,6 +16,7 @@ enum openapi_header {
     OPENAPI_X_REQUEST_ID,
     OPENAPI_ETAG,
     OPENAPI_LOCATION,
+    OPENAPI_IDEMPOTENT_REPLAYED, /* the only one that may be missing */
     OPENAPI_RETRY_AFTER,
     OPENAPI_WWW_AUTHENTICATE,
     OPENAPI_HEADER_COUNT

@@ -14,7 +14,7 @@ static bool handle(struct ctx *ctx, struct err *err)
     return true;
 }
 
-static const struct schema some_schema = {"Some", NULL, 0};
+static const struct schema some_schema = {.name = "Some"};
 static const struct query_param cursor_param[] = {{.name = "cursor"}};
 static const struct query_table paged = {ARRAY(cursor_param)};
 static const struct query_param other_param[] = {{.name = "curso"}};
@@ -43,8 +43,9 @@ static const struct row {
       /* what is named twice is there once, and stands where its status is due */
       .errors = (const struct err_kind *const[]){&ERR_PRODUCT_ABSENT, &ERR_BODY_INVALID, NULL}},
      "bad_request query_invalid json_invalid authentication_required forbidden product_absent "
-     "not_acceptable body_too_large uri_too_long media_type_unsupported body_invalid "
-     "if_match_required headers_too_large internal keys_unavailable unavailable gateway_timeout "},
+     "not_acceptable precondition_failed body_too_large uri_too_long media_type_unsupported "
+     "body_invalid if_match_required headers_too_large internal keys_unavailable unavailable "
+     "gateway_timeout "},
 };
 START_TEST(contract_errors_of_columns)
 {

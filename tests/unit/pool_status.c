@@ -194,7 +194,7 @@ START_TEST(status_page)
         "\"restarts\":{\"crashes\":1,\"quick_crashes\":2,\"reloads\":3,\"kills\":4,"
         "\"keeper_crashes\":5},\"keeper\":{\"pid\":99},"
         "\"database\":{\"state\":\"up\",\"server\":\"MariaDB 10.11.19\",\"schema_version\":7,"
-        "\"schema_version_needed\":1,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
+        "\"schema_version_needed\":2,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
         "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null},"
         "\"bucket\":{\"state\":\"down\",\"error\":\"HeadBucket: status 403\"}}");
     ck_assert_int_eq(f.reply.status, 200);

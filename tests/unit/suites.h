@@ -46,6 +46,8 @@
     X("api/product_input", api_product_input)                                                      \
     X("api/products_store", api_products_store)                                                    \
     X("api/products", api_products)                                                                \
+    X("api/product_edit", api_product_edit)                                                        \
+    X("api/product_history", api_product_history)                                                  \
     X("api/categories", api_categories)                                                            \
     X("api/service", api_service)                                                                  \
     X("api/contract", api_contract)                                                                \

@@ -69,8 +69,8 @@ static const struct field input_fields[] = {
     FIELD_KEY(thing, key, OPTIONAL, 3, 3),      FIELD_I64(thing, id, REQUIRED, 0, 100),
     FIELD_CHOICE(thing, kind, OPTIONAL, "a|b"),
 };
-static const struct schema input = {"ThingInput", ARRAY(input_fields)};
-static const struct schema optional = {"Optional", input_fields + 1, 1};
+static const struct schema input = {"ThingInput", ARRAY(input_fields), .patch = false};
+static const struct schema optional = {"Optional", input_fields + 1, 1, .patch = false};
 
 static const struct input_row {
     const struct schema *schema;

@@ -2,6 +2,7 @@
 
 #include "common/run/log.h"
 #include "fcgi/api/contract.h"
+#include "fcgi/api/errors.h"
 #include "fcgi/api/routes.h"
 
 #include <check.h>
@@ -13,6 +14,25 @@
 /* As in fcgi/pool/worker.c. */
 #define REQUEST_MEMORY MIB(4)
 #define ANSWER_MEMORY  MIB(2)
+
+static bool identify(void *ctx, struct slice token, struct arena *arena, struct caller *ret,
+                     struct err *err)
+{
+    static const struct caller callers[] = {
+        {.subject = SLICE_INIT("sub-editor"), .username = SLICE_INIT("Edith"), .edits = true},
+        {.subject = SLICE_INIT("sub-admin"), .username = SLICE_INIT("Ada"), .administers = true},
+        {.subject = SLICE_INIT("sub-user"), .username = SLICE_INIT("Uwe")},
+    };
+    (void)ctx;
+    (void)arena;
+    for (size_t i = 0; i < COUNT(callers); i++) {
+        if (!slice_equal(token, slice_after(callers[i].subject, sizeof "sub-" - 1)))
+            continue;
+        *ret = callers[i];
+        return true;
+    }
+    return err_fail(err, &ERR_AUTHENTICATION_REQUIRED, "a token of nobody");
+}
 
 void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, size_t count)
 {
@@ -26,10 +46,12 @@ void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, 
     ck_assert(arena_init(&f->arena, REQUEST_MEMORY, &err) &&
               arena_init(&f->answer_memory, ANSWER_MEMORY, &err));
     ck_assert(api_init("USD", &f->api, &err));
+    f->api.authenticator.identify = identify;
     ck_assert(api_set_secrets(&f->api, &SLICE(API_FIXTURE_SECRET), 1, &err));
     f->reply.headers = BUF(f->headers);
     f->reply.body = arena_buf(&f->answer_memory, ANSWER_MEMORY);
     f->req.request_id = SLICE(API_FIXTURE_REQUEST_ID);
+    f->req.content_type = SLICE("application/json"); /* of no account without a body */
 }
 
 void api_fixture_close(struct api_fixture *f)
@@ -46,12 +68,15 @@ void api_fixture_close(struct api_fixture *f)
 /* Whether the API document tells of the answer: whatever a test provokes, it must. */
 static bool is_promised(const struct route *route, const struct reply *reply, const char *body)
 {
+    static const char replayed[] = "Idempotent-Replayed";
     const struct err_kind *kinds[CONTRACT_KINDS_MAX];
     char code[64];
     if (reply->status == route->answer.status)
         return true;
     if (reply->status == 304)
         return route->needs & ROUTE_ETAG;
+    if (memmem(reply->headers.ptr, reply->headers.len, replayed, sizeof replayed - 1))
+        return true; /* made up by the test; it was judged when a handler made it */
     for (size_t i = 0, count = contract_errors(route, kinds); i < count; i++) {
         snprintf(code, sizeof code, "\"code\":\"%s\"", kinds[i]->code);
         if (reply->status == kinds[i]->status && strstr(body, code))
