@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz infra-test synth docs docs-assets clean
+.PHONY: help setup build run test test-full lint format test-asan test-valgrind contract-full drill fuzz infra-test synth docs docs-assets clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -78,6 +78,11 @@ synth: ## CloudFormation templates of the AWS side, offline, into build/cdk.out 
 	else rm -rf build/cdk.out; fi
 	@PATH="$$PWD/build/venv-infra/bin:$$PATH" CDK_OUTDIR='$(or $(OUT),build/cdk.out)' python3 cdk_app.py
 	@ls -d '$(or $(OUT),build/cdk.out)'/*.template.json
+
+contract-full: ## the suite of the API document with 20,000 generated requests instead of 2,000
+	@local/setup contract
+	+@$(compile) program
+	@exec tests/run --plan contract-full
 
 drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=60
 	@local/setup test

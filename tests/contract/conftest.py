@@ -1,0 +1,91 @@
+"""A service with the demo catalogue, whose API document the tests hold it to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+from nginx_server import ROOT  # noqa: E402
+from stacks import Client, Service, Stack  # noqa: E402
+
+# A page of this origin may call the service.
+ORIGIN = "http://localhost:3000"
+DEMO = ROOT / "local/demo/products.ndjson"
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack") / "data", "--empty", "--workers", "1") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def service(stack: Stack) -> Iterator[Service]:
+    database = stack.serving_database()
+    done = database.cbu("import", str(DEMO))
+    assert done.returncode == 0, done.stderr
+    nginx = {"CORS_ORIGINS": ORIGIN, "NGINX_DOCS_DIR": str(ROOT / "build/docs-assets")}
+    with Service(nginx=nginx, WORKERS="4", **stack.settings) as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture(scope="session")
+def url(service: Service) -> str:
+    return f"http://127.0.0.1:{service.nginx.port}"
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[Client]:
+    with service.client() as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document, with an address at which it can be asked for."""
+
+    method: str
+    path: str
+    target: str
+    spec: dict[str, Any]
+
+    def answers(self, status: int) -> bool:
+        return str(status) in self.spec["responses"]
+
+    @property
+    def body_types(self) -> list[str]:
+        return list(self.spec.get("requestBody", {}).get("content", {}))
+
+
+@pytest.fixture(scope="session")
+def document(service: Service) -> dict[str, Any]:
+    with service.client() as client:
+        answer = client.get("/openapi.json")
+    assert answer.status == 200
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+@pytest.fixture(scope="session")
+def operations(document: dict[str, Any]) -> list[Operation]:
+    found = []
+    for path, item in document["paths"].items():
+        for method, spec in item.items():
+            examples = {
+                parameter["name"]: parameter["example"]
+                for parameter in spec["parameters"]
+                if parameter.get("in") == "path"
+            }
+            target = path.format_map(examples)
+            found.append(Operation(method.upper(), path, target, spec))
+    assert found
+    return found
