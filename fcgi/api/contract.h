@@ -6,7 +6,7 @@
 #include "common/web/json_schema.h"
 #include "common/web/route.h"
 
-#define CONTRACT_KINDS_MAX 32
+#define CONTRACT_KINDS_MAX 48
 
 /* Every kind of error that the route may answer with, nginx's own included: those that its columns
  * imply and those it names itself, by status. Returns how many. */

@@ -1,6 +1,6 @@
 /* keeper.h - the one process that looks after what all workers need but none should wait for.
  * The state of the database goes into the scoreboard (scoreboard.h), AWS credentials and secrets
- * into the vault (vault.h). */
+ * into the vault (vault.h), the keys of tokens onto the board in it (key_board.h). */
 #ifndef FCGI_POOL_KEEPER_H
 #define FCGI_POOL_KEEPER_H
 

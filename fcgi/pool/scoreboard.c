@@ -23,6 +23,12 @@ const char *bucket_state_name(enum bucket_state state)
     return name_of(ARRAY(names), (unsigned)state);
 }
 
+const char *keys_state_name(enum keys_state state)
+{
+    static const char *const names[] = {"none", "missing", "known", "expired"};
+    return name_of(ARRAY(names), (unsigned)state);
+}
+
 const char *database_state_name(enum database_state state)
 {
     static const char *const names[] = {"unknown", "up", "down", "old_schema"};

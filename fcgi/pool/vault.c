@@ -76,12 +76,17 @@ uint64_t vault_login_version(const struct vault *vault)
     return version;
 }
 
-void vault_ask(struct vault *vault, enum vault_need need)
+void vault_ring(struct vault *vault)
 {
     const uint64_t one = 1;
-    atomic_fetch_or(&vault->needs, need);
     /* Fails only when it was rung 2^64 times without an answer. */
     (void)!write(vault->wake_fd, &one, sizeof one);
+}
+
+void vault_ask(struct vault *vault, enum vault_need need)
+{
+    atomic_fetch_or(&vault->needs, need);
+    vault_ring(vault);
 }
 
 unsigned vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask)

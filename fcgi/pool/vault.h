@@ -6,6 +6,7 @@
 
 #include "common/auth/mac.h"
 #include "common/aws/credentials.h"
+#include "fcgi/pool/key_board.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -36,6 +37,7 @@ struct vault {
     _Atomic unsigned needs;  /* enum vault_need, one or more */
     int wake_fd;             /* eventfd: wakes the keeper */
     struct vault_set sets[2];
+    struct key_board keys;
 };
 
 /* Mapped memory shared with all children. Errors: ERR_INTERNAL. */
@@ -54,6 +56,8 @@ static inline uint64_t vault_version(const struct vault *vault)
  * may be published meanwhile. */
 uint64_t vault_login_version(const struct vault *vault);
 
+/* Wakes the keeper, which then looks whether anything is due. */
+void vault_ring(struct vault *vault);
 /* By a worker: the keeper shall look at once. */
 void vault_ask(struct vault *vault, enum vault_need need);
 /* By the keeper: waits until asked, `ms` are over, or a signal comes; `mask` is blocked meanwhile.

@@ -7,6 +7,7 @@
 #include "fcgi/api/dispatch.h"
 #include "fcgi/api/routes.h"
 #include "fcgi/pool/fastcgi_answer.h"
+#include "fcgi/pool/token_check.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -50,6 +51,7 @@ struct worker {
     sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
     struct db *db;
     struct api api;
+    struct token_check tokens;
     struct arena arena, answer_memory;
     struct reply reply;
     char headers[HEADERS_MAX];
@@ -159,6 +161,8 @@ static bool open_worker(struct worker *w, struct err *err)
         !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_epoll(w, err) ||
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
+    token_check_init(w->conf, w->world, w->vault, &w->tokens);
+    w->api.authenticator = token_check_authenticator(&w->tokens);
     options.login = login;
     options.login_ctx = w;
     w->reply.headers = BUF(w->headers);
@@ -172,6 +176,7 @@ static void close_worker(struct worker *w)
 {
     db_close(w->db);
     api_done(&w->api);
+    token_check_done(&w->tokens);
     arena_done(&w->answer_memory);
     arena_done(&w->arena);
     close(w->epoll_fd);

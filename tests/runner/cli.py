@@ -75,6 +75,7 @@ PLANS: dict[str, list[Suite]] = {
             {
                 "AWS_GET": str(ROOT / "build/asan/tests/aws_get"),
                 "SIGV4_CASES": str(ROOT / "build/asan/tests/sigv4_cases"),
+                "JWS_CASES": str(ROOT / "build/asan/tests/jws_cases"),
             },
             checker=SANITIZERS,
             folder="tests/vectors",

@@ -1,5 +1,6 @@
 #include "fcgi/api/contract.h"
 
+#include "common/auth/errors.h"
 #include "fcgi/api/errors.h"
 #include "fcgi/api/routes.h"
 #include "tests/unit/suites.h"
@@ -20,6 +21,10 @@ static const struct query_table paged = {ARRAY(cursor_param)};
 static const struct query_param other_param[] = {{.name = "curso"}};
 static const struct query_table plain = {ARRAY(other_param)};
 
+/* What may be wrong with a token. */
+#define CODE(name, status, code, message) code " "
+#define TOKENS                            AUTH_ERR_KINDS(CODE)
+
 static const struct row {
     struct route route;
     const char *want; /* codes, in order */
@@ -33,7 +38,7 @@ static const struct row {
      "bad_request query_invalid cursor_invalid not_acceptable body_too_large uri_too_long "
      "headers_too_large internal not_ready unavailable gateway_timeout "},
     {{.handler = handle, .scope = SCOPE_USER, .answer = {204, ANSWER_NONE, NULL, NULL}},
-     "bad_request query_invalid authentication_required body_too_large uri_too_long "
+     "bad_request query_invalid authentication_required " TOKENS "body_too_large uri_too_long "
      "headers_too_large internal keys_unavailable unavailable gateway_timeout "},
     {{.handler = handle,
       .scope = SCOPE_EDIT,
@@ -42,7 +47,8 @@ static const struct row {
       .answer = {200, ANSWER_ONE, NULL, NULL},
       /* what is named twice is there once, and stands where its status is due */
       .errors = (const struct err_kind *const[]){&ERR_PRODUCT_ABSENT, &ERR_BODY_INVALID, NULL}},
-     "bad_request query_invalid json_invalid authentication_required forbidden product_absent "
+     "bad_request query_invalid json_invalid authentication_required " TOKENS
+     "forbidden product_absent "
      "not_acceptable precondition_failed body_too_large uri_too_long media_type_unsupported "
      "body_invalid if_match_required headers_too_large internal keys_unavailable unavailable "
      "gateway_timeout "},

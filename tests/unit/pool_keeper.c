@@ -150,6 +150,7 @@ START_TEST(keeper_runs_until_sigterm)
         .database_secret_arn = "",
         .app_jwt_secret = "0123456789abcdef0123456789abcdef",
         .app_jwt_secret_arn = "",
+        .cognito_user_pool_id = "",
         .cognito_client_secret = "",
         .cognito_client_secret_arn = "",
         .s3_bucket_name = "",

@@ -30,6 +30,8 @@
     X("web/schema", web_schema)                                                                    \
     X("web/json_schema", web_json_schema)                                                          \
     X("auth/mac", auth_mac)                                                                        \
+    X("auth/jwks", auth_jwks)                                                                      \
+    X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
@@ -61,6 +63,9 @@
     X("pool/scoreboard", pool_scoreboard)                                                          \
     X("pool/vault", pool_vault)                                                                    \
     X("pool/custody", pool_custody)                                                                \
+    X("pool/key_board", pool_key_board)                                                            \
+    X("pool/key_keeper", pool_key_keeper)                                                          \
+    X("pool/token_check", pool_token_check)                                                        \
     X("pool/listener", pool_listener)                                                              \
     X("pool/keeper", pool_keeper)                                                                  \
     X("pool/status", pool_status)                                                                  \
