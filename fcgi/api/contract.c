@@ -172,6 +172,7 @@ static const struct note notes[] = {
     {"Liveness", "status", "always this: whoever answers is alive", "ok", NULL},
     {"Readiness", "status", "whether every check is good; the answer is 503 otherwise", "ready",
      NULL},
+    {"Product", "status", "only editors see drafts and what is deleted", "active", NULL},
     {NULL, "status", "a draft is in no public list; active unless given", "active", NULL},
     {"Service", "version", "of the program", "1.0.0", NULL},
     {NULL, "version", "starts at 1 and grows with every change", "3", NULL},

@@ -18,7 +18,7 @@ static const struct view_field product_fields[] = {
     VIEW_FIELD(product, currency, TEXT),
     VIEW_FIELD(product, stock, I64),
     VIEW_FIELD(product, in_stock, BOOL),
-    VIEW_FIELD(product, status, TEXT, .choices = PRODUCT_STATUS_NAMES),
+    VIEW_FIELD(product, status, TEXT, .choices = PRODUCT_STATUS_NAMES "|" PRODUCT_DELETED),
     VIEW_FIELD(product, version, I64),
     VIEW_FIELD(product, created_at, TIME),
     VIEW_FIELD(product, updated_at, TIME),

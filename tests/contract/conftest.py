@@ -12,8 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
+from issuer import Issuer, issuing  # noqa: E402
 from nginx_server import ROOT  # noqa: E402
-from stacks import Client, Service, Stack  # noqa: E402
+from stacks import Client, Database, Service, Stack  # noqa: E402
 
 # A page of this origin may call the service.
 ORIGIN = "http://localhost:3000"
@@ -28,19 +29,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def service(stack: Stack) -> Iterator[Service]:
-    database = stack.serving_database()
+def issuer() -> Iterator[Issuer]:
+    with issuing() as issuer:
+        yield issuer
+
+
+def serving_demo(stack: Stack, database: Database, issuer: Issuer) -> Service:
+    """A service with the demo catalogue in this database."""
     done = database.cbu("import", str(DEMO))
     assert done.returncode == 0, done.stderr
-    nginx = {"CORS_ORIGINS": ORIGIN, "NGINX_DOCS_DIR": str(ROOT / "build/docs-assets")}
-    with Service(nginx=nginx, WORKERS="4", **stack.settings) as service:
-        service.wait_until_ready()
-        yield service
+    return Service(
+        nginx={"CORS_ORIGINS": ORIGIN, "NGINX_DOCS_DIR": str(ROOT / "build/docs-assets")},
+        **{**stack.settings, "DATABASE_URL": database.url, "WORKERS": "4"},
+        **issuer.settings(),
+    )
 
 
 @pytest.fixture(scope="session")
-def url(service: Service) -> str:
-    return f"http://127.0.0.1:{service.nginx.port}"
+def service(stack: Stack, issuer: Issuer) -> Iterator[Service]:
+    with serving_demo(stack, stack.serving_database(), issuer) as service:
+        service.wait_until_ready()
+        yield service
 
 
 @pytest.fixture

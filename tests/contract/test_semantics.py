@@ -21,7 +21,10 @@ def _is_by_worker(operation: Operation) -> bool:
 def _reading(operations: list[Operation]) -> list[Operation]:
     """What everybody may read."""
     return [
-        each for each in operations if each.method == "GET" and {"bearer": []} not in each.spec["security"]
+        each
+        for each in operations
+        if each.method == "GET"
+        and {"bearer": []} not in each.spec["security"]
         or each.spec["security"] == [{}, {"bearer": []}]
     ]
 
@@ -120,7 +123,13 @@ def test_preflight(client: Client, operations: list[Operation]) -> None:
         assert answer.headers.get_all("Access-Control-Allow-Origin") == [ORIGIN]
         assert each.method in answer.headers["Access-Control-Allow-Methods"].split(", ")
         allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
-        asked_for = {"authorization", "content-type", "if-match", "if-none-match", "idempotency-key"}
+        asked_for = {
+            "authorization",
+            "content-type",
+            "if-match",
+            "if-none-match",
+            "idempotency-key",
+        }
         assert asked_for <= set(allowed)
         assert answer.headers["Access-Control-Max-Age"] == "600"
         assert answer.headers["Access-Control-Allow-Credentials"] is None
@@ -129,7 +138,13 @@ def test_preflight(client: Client, operations: list[Operation]) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://localhost:3000", "http://localhost", "http://localhost:30000", "null", "http://evil/"],
+    [
+        "https://localhost:3000",
+        "http://localhost",
+        "http://localhost:30000",
+        "null",
+        "http://evil/",
+    ],
 )
 def test_other_origins_are_told_nothing(client: Client, origin: str) -> None:
     for answer in (

@@ -59,9 +59,7 @@ PLANS: dict[str, list[Suite]] = {
         PytestSuite("vectors", 1200, folder="tests/vectors"),
         PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
         PytestSuite("docs", 1200, folder="tests/docs"),
-        PytestSuite(
-            "contract", 1500, NODE_PATH, folder="tests/contract", venv=CONTRACT_VENV
-        ),
+        PytestSuite("contract", 1500, NODE_PATH, folder="tests/contract", venv=CONTRACT_VENV),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
         # The plan `drill` has longer outages, and both databases.
