@@ -12,9 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
-from issuer import Issuer, issuing  # noqa: E402
-from nginx_server import ROOT  # noqa: E402
-from stacks import Client, Database, Service, Stack  # noqa: E402
+from issuer import Issuer, issuing
+from nginx_server import ROOT
+from stacks import Client, Database, Service, Stack
 
 # A page of this origin may call the service.
 ORIGIN = "http://localhost:3000"

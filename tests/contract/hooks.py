@@ -1,5 +1,5 @@
-"""What schemathesis cannot read from the API document, since no schema can say it. Each hook makes a
-request that is meant to be good into one that is; those that are meant to be bad stay as they are."""
+"""What schemathesis cannot read from the API document, since no schema can say it: makes requests
+that are meant to be good into ones that are. Those that are meant to be bad stay as they are."""
 
 from __future__ import annotations
 

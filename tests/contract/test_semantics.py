@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from checks import check_problem
 from conftest import METHODS, ORIGIN, Operation
+from issuer import Issuer
 from stacks import Client
 
 # nginx answers these itself: it knows no OPTIONS there, and no media types.
@@ -19,13 +20,11 @@ def _is_by_worker(operation: Operation) -> bool:
 
 
 def _reading(operations: list[Operation]) -> list[Operation]:
-    """What everybody may read."""
+    """What can be read without a token."""
     return [
         each
         for each in operations
-        if each.method == "GET"
-        and {"bearer": []} not in each.spec["security"]
-        or each.spec["security"] == [{}, {"bearer": []}]
+        if each.method == "GET" and each.spec["security"] != [{"bearer": []}]
     ]
 
 
@@ -73,6 +72,72 @@ def test_accept_without_json(client: Client, operations: list[Operation]) -> Non
 def test_accept_with_json(client: Client, operations: list[Operation], accept: str) -> None:
     for each in _reading(operations):
         assert client.get(each.target, Accept=accept).status == client.get(each.target).status
+
+
+# ---- bodies ----
+@pytest.fixture
+def editor(issuer: Issuer) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issuer.mint('editors')}", "If-Match": '"none"'}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+    ],
+)
+def test_other_bodies_are_refused(
+    client: Client,
+    operations: list[Operation],
+    editor: dict[str, str],
+    content_type: str | None,
+) -> None:
+    reading_one = [each for each in operations if each.body_types]
+    assert reading_one
+    for each in reading_one:
+        fields = editor if content_type is None else {**editor, "Content-Type": content_type}
+        answer = client.request(each.method, each.target, b"{}", **fields)
+        check_problem(answer, 415, "media_type_unsupported")
+        name = "Accept-Patch" if each.method == "PATCH" else "Accept"
+        assert answer.headers[name].split(", ") == each.body_types
+
+
+@pytest.mark.parametrize("suffix", ["", ";charset=utf-8", '; charset="UTF-8"', "; v=1"])
+def test_every_type_of_the_document_is_read(
+    client: Client, operations: list[Operation], editor: dict[str, str], suffix: str
+) -> None:
+    for each in operations:
+        for body_type in each.body_types:
+            fields = {**editor, "Content-Type": body_type + suffix}
+            answer = client.request(each.method, each.target, b"[]", **fields)
+            check_problem(answer, 422, "body_invalid")
+
+
+def test_bodies_that_are_no_json(
+    client: Client, operations: list[Operation], editor: dict[str, str]
+) -> None:
+    for each in operations:
+        if each.body_types:
+            fields = {**editor, "Content-Type": "application/json"}
+            problem = check_problem(
+                client.request(each.method, each.target, b'{"sku": 01}', **fields),
+                400,
+                "json_invalid",
+            )
+            [error] = problem["errors"]
+            assert error["message"].endswith("at byte 10")
+
+
+def test_tokens_are_asked_for(client: Client, operations: list[Operation]) -> None:
+    for each in operations:
+        if each.spec["security"] == [{"bearer": []}]:
+            answer = client.request(each.method, each.target)
+            check_problem(answer, 401, "authentication_required")
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 # ---- compression ----
