@@ -89,7 +89,7 @@ drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=6
 	+@$(compile) program
 	@exec tests/run --plan drill
 
-fuzz: ## runs every fuzz target for FUZZ_S=60 from its seeds; findings stay in build/fuzz
+fuzz: ## runs every fuzz target from its seeds for FUZZ_S=60 s, or RUNS=1000000 executions; findings stay in build/fuzz
 	@local/setup lint
 	+@$(compile) fuzz
 	@exec tests/fuzz/run
