@@ -15,7 +15,8 @@ lint = $(parallel) -f tests/lint/lint.mk
 
 # What `make run` hands to local/stack, from the command line or the environment.
 stack_options = $(if $(DB),--db $(DB)) $(if $(DATA),--data '$(DATA)') $(if $(PORT),--port $(PORT)) \
-    $(if $(WORKERS),--workers $(WORKERS)) $(if $(filter 0,$(AWS)),,--aws)
+    $(if $(WORKERS),--workers $(WORKERS)) $(if $(filter 0,$(AWS)),,--aws) \
+    $(if $(filter 0,$(SIGN_IN)),,--sign-in)
 # SUITE= and TEST= reach tests/run through the environment.
 export SUITE TEST
 
@@ -34,8 +35,8 @@ build: ## compiles build/cbu; CC=clang, WERROR=0
 	@local/setup build
 	+@$(compile) program
 
-run: ## starts the catalogue: database, AWS stand-in, nginx, workers, demo data; PORT=8000 WORKERS=8 DB=mariadb|mysql DATA=folder AWS=1|0
-	@local/setup run $(filter mysql,$(DB))
+run: ## starts the catalogue: database, stand-ins for AWS and Cognito, nginx, workers, demo data; PORT=8000 WORKERS=8 DB=mariadb|mysql DATA=folder AWS=1|0 SIGN_IN=1|0
+	@local/setup run $(filter mysql,$(DB)) $(if $(filter 0,$(SIGN_IN)),,sign-in)
 	+@$(compile) program
 	@exec local/stack up --follow $(stack_options)
 

@@ -13,8 +13,20 @@ from typing import Any
 SETTINGS_FILE = Path(__file__).with_name("settings.json")
 
 # The stacks decide these from what they build, or the images do by where they put their files.
-# They and all secrets cannot be given as context.
-DECIDED = frozenset({"DATABASE_CA_FILE", "FCGI_SOCKET", "MIGRATIONS_DIR", "STATUS_SOCKET"})
+# They and all secrets cannot be given as context; nor can what names another place for the user
+# pool's keys, since whoever answers there decides who is an administrator.
+DECIDED = frozenset(
+    {
+        "COGNITO_CLIENT_ID",
+        "COGNITO_ENDPOINT_URL",
+        "COGNITO_JWKS_URL",
+        "COGNITO_USER_POOL_ID",
+        "DATABASE_CA_FILE",
+        "FCGI_SOCKET",
+        "MIGRATIONS_DIR",
+        "STATUS_SOCKET",
+    }
+)
 
 
 @dataclass(frozen=True)

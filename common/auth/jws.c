@@ -58,7 +58,8 @@ static EVP_PKEY *make_key(const struct jwk *jwk)
 static bool add_key(struct jws_keys *keys, const struct jwk *jwk)
 {
     size_t i = keys->count;
-    if (jwk->modulus_len > sizeof jwk->modulus || !memchr(jwk->kid, '\0', sizeof jwk->kid))
+    if (jwk->modulus_len < JWKS_BITS_MIN / 8 || jwk->modulus_len > sizeof jwk->modulus ||
+        jwk->exponent < JWKS_EXPONENT_MIN || !memchr(jwk->kid, '\0', sizeof jwk->kid))
         return false;
     memcpy(keys->keys[i].kid, jwk->kid, sizeof jwk->kid);
     keys->keys[i].key = make_key(jwk);
@@ -171,7 +172,7 @@ bool jws_is_signed(const struct jws_keys *keys, struct slice kid, struct slice t
 bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *arena,
                 struct slice *ret_payload, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0}, payload = {0}, signature = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err) ||
         !decode(parts.payload, "payload", arena, &payload, err) ||
@@ -187,7 +188,7 @@ bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *a
 
 bool jws_read_kid(struct slice token, struct arena *arena, struct slice *ret_kid, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err))
         return false;

@@ -70,7 +70,7 @@ static bool has_keys(struct token_check *t, struct err *err)
 
 static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct err *err)
 {
-    int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_S * MS_PER_S;
+    int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_MS;
     for (;;) {
         switch (key_board_outcome(&t->vault->keys, ask)) {
         case KEY_FETCHED:
@@ -91,10 +91,11 @@ static bool ask(struct token_check *t, uint64_t hash, struct err *err)
     uint64_t number = 0;
     bool ring = false;
     struct key_board *board = &t->vault->keys;
-    size_t kids_max = (size_t)(t->conf->workers + 1) / 2; /* the others go on serving */
-    int place = key_board_enter(board, hash, kids_max, world_monotonic_ms(t->world), TOKEN_WAIT_S);
+    size_t places = (size_t)(t->conf->workers + 1) / 2; /* the others go on serving */
+    int place = key_board_enter(board, hash, places, world_monotonic_ms(t->world),
+                                TOKEN_WAIT_MS / MS_PER_S);
     if (place < 0)
-        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "too many unknown keys at a time");
+        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "too many workers wait for unknown keys");
     bool asked = key_board_ask(board, &number, &ring);
     if (!asked)
         err_fail(err, &ERR_KEYS_UNAVAILABLE, "unknown key, and the last fetch failed");

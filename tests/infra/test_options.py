@@ -151,3 +151,5 @@ def test_settings_that_are_tunable() -> None:
     tunable = {setting.name for setting in load_settings().values() if setting.tunable}
     assert {"WORKERS", "LOG_LEVEL", "STOP_TIMEOUT_S", "SHOP_CURRENCY"} <= tunable
     assert not tunable & {"DATABASE_URL", "APP_JWT_SECRET", "MIGRATE_DATABASE_URL"}
+    # Whoever serves the keys decides who is an administrator.
+    assert not tunable & {"COGNITO_ENDPOINT_URL", "COGNITO_JWKS_URL"}
