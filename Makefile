@@ -4,9 +4,9 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz image image-test \
-    checkov infra-test synth bootstrap deploy-registry deploy-base push deploy-migration deploy \
-    deploy-pipeline watch diff rollback docs clean
+.PHONY: help setup build run test test-full lint format test-asan test-valgrind contract-full drill \
+    fuzz image image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
+    deploy-migration deploy deploy-pipeline watch diff rollback docs docs-assets clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -29,6 +29,9 @@ help: ## this list
 
 setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full and checkov
 	@local/setup all
+
+docs-assets: ## build/docs-assets: the page and the viewer of /docs, for nginx (NGINX_DOCS_DIR)
+	@local/setup docs
 
 build: ## compiles build/cbu; CC=clang, WERROR=0
 	@local/setup build
@@ -132,12 +135,17 @@ diff: ## what a deployment of this checkout would change
 rollback: ## the service back to an earlier release: TO=hash; without it, lists them
 	@$(release) $@
 
+contract-full: ## the suite of the API document with 20,000 generated requests instead of 2,000
+	@local/setup contract
+	+@$(compile) program
+	@exec tests/run --plan contract-full
+
 drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=60
 	@local/setup test
 	+@$(compile) program
 	@exec tests/run --plan drill
 
-fuzz: ## runs every fuzz target for FUZZ_S=60 from its seeds; findings stay in build/fuzz
+fuzz: ## runs every fuzz target from its seeds for FUZZ_S=60 s, or RUNS=1000000 executions; findings stay in build/fuzz
 	@local/setup lint
 	+@$(compile) fuzz
 	@exec tests/fuzz/run

@@ -104,7 +104,8 @@ NEVER_ANSWERED = {"migration_changed", "migration_failed", "settings_invalid"}
 
 
 def _routes() -> str:
-    return (ROOT / "fcgi/api/routes.c").read_text()
+    """The rows that the workers answer; the master's are explained in one section."""
+    return (ROOT / "fcgi/api/routes.c").read_text().partition("master_rows")[0]
 
 
 def _answered_kinds() -> dict[str, set[tuple[int, str]]]:

@@ -390,7 +390,7 @@ ROUTES = {
     "/health/live": ["GET", "HEAD"],
     "/health/ready": ["GET", "HEAD"],
 }
-METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "PROPFIND"]
+METHODS = ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW", "PROPFIND"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -403,8 +403,9 @@ def test_method_that_is_not_allowed(service: Service, method: str, path: str) ->
         assert answer.headers.get_all("WWW-Authenticate") == ['Bearer realm="cbu"']
         return
     check_problem(answer, 405, "method_not_allowed")
-    # TRACE and CONNECT never come as far as the route table.
-    allowed = ["GET", "HEAD"] if method in ("TRACE", "CONNECT") else ROUTES[path]
+    # TRACE and CONNECT never come as far as the route table, nor does anything of /health/.
+    by_nginx = method in ("TRACE", "CONNECT") or path.startswith("/health/")
+    allowed = ["GET", "HEAD"] if by_nginx else [*ROUTES[path], "OPTIONS"]
     assert answer.headers.get_all("Allow") == [", ".join(allowed)]
 
 
@@ -446,8 +447,8 @@ def test_strange_validator_is_no_match(service: Service, catalogue: Catalogue, v
 @pytest.mark.parametrize(
     "header",
     [
-        "Accept: text/html\xff\xfe",
-        "Accept: " + "text/htm," * 800,
+        "Accept: text/html\xff\xfe, */*",
+        "Accept: " + "text/htm," * 800 + "application/*",
         "Accept:",
         "X-Amzn-Trace-Id: \x80\xff",
         'X-Amzn-Trace-Id: "}\\\t{"a":1',
@@ -638,7 +639,7 @@ def check_reply(data: bytes, reply: Answer | bytes) -> None:
     if isinstance(reply, bytes):
         # HTTP/0.9 has no status line: the problem alone.
         assert not reply or json.loads(reply)["status"] == 400
-    elif reply.status not in (200, 304):
+    elif reply.status not in (200, 204, 304):
         assert 400 <= reply.status < 500
         if not is_head(data):
             check_problem(reply, reply.status)

@@ -1010,6 +1010,7 @@ def test_every_setting_is_rendered_and_documented(name: str, default: str, allow
     other = {
         "address": "[2001:db8::1]",
         "networks": "192.168.0.0/16,2001:db8::/32",
+        "origins": "https://shop.example,http://[::1]:3000",
         "path": "/somewhere/else",
         "socket": "/somewhere/else.sock",
         "size": "1m",

@@ -40,6 +40,9 @@ VALGRIND = Checker(
     is_finding=_memcheck_found,
 )
 INFRA_VENV = ROOT / "build/venv-infra"
+CONTRACT_VENV = ROOT / "build/venv-contract"
+# What has a Node.js that is new enough, for those who start the first one on the PATH.
+NODE_PATH = {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"}
 MEMCHECK = "tests/valgrind/memcheck"
 
 # A plan is what one make target runs. Limits are for the slowest machine, not for this one.
@@ -49,14 +52,14 @@ PLANS: dict[str, list[Suite]] = {
         PytestSuite(
             "infra",
             900,
-            # The CDK starts the first Node.js on the PATH.
-            {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
+            NODE_PATH,
             folder="tests/infra",
             venv=INFRA_VENV,
         ),
         PytestSuite("vectors", 1200, folder="tests/vectors"),
         PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
         PytestSuite("docs", 1200, folder="tests/docs"),
+        PytestSuite("contract", 1500, NODE_PATH, folder="tests/contract", venv=CONTRACT_VENV),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
         # The plan `drill` has longer outages, and both databases.
@@ -100,7 +103,16 @@ PLANS: dict[str, list[Suite]] = {
             {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
             folder="tests/images",
             venv=INFRA_VENV,
-        )
+        ),
+    ],
+    "contract-full": [
+        PytestSuite(
+            "contract-full",
+            10800,
+            {**NODE_PATH, "EXAMPLES": "20000"},
+            folder="tests/contract",
+            venv=CONTRACT_VENV,
+        ),
     ],
     "drill": [
         PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
