@@ -43,7 +43,8 @@ def check_problem(answer: Answer, status: int, code: str | None = None) -> dict[
     for error in problem.get("errors", []):
         assert set(error) == {"pointer", "code", "message"}
         # "" is the pointer to the body as a whole.
-        assert isinstance(error["pointer"], str) and error["code"] and error["message"]
+        assert all(isinstance(text, str) for text in error.values())
+        assert error["code"] and error["message"]
     later = status == 503 or problem["code"] == "idempotency_in_progress"
     assert (answer.headers["Retry-After"] is not None) == later
     assert (answer.headers["Allow"] is not None) == (status == 405)
