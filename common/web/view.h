@@ -19,10 +19,10 @@ struct view;
 struct view_field {
     struct slice opening; /* `"name":` */
     enum view_kind kind;
+    bool nullable; /* for the API document: a TEXT or TIME that may be null */
     size_t offset;
     const struct view *view; /* of a ONE */
     /* For the API document. */
-    bool nullable;       /* a TEXT or TIME that may be null */
     const char *choices; /* of a TEXT: all it can be, separated by '|' */
     const char *schema;  /* of a JSON: its JSON Schema, members without braces */
 };

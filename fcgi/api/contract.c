@@ -42,7 +42,7 @@ static const struct rule {
     {HAS_BODY, &ERR_JSON_INVALID},
     {HAS_KEY, &ERR_IDEMPOTENCY_KEY_INVALID},
     {TAKES_TOKEN, &ERR_AUTHENTICATION_REQUIRED},
-#define TOKEN_RULE(name, status, code, message) {TAKES_TOKEN, &name},
+#define TOKEN_RULE(name, status, code, message) {TAKES_TOKEN, &(name)},
     AUTH_ERR_KINDS(TOKEN_RULE){HAS_GROUP, &ERR_FORBIDDEN},
     {OF_WORKER | IS_REPRESENTED, &ERR_NOT_ACCEPTABLE},
     {HAS_KEY, &ERR_IDEMPOTENCY_IN_PROGRESS},

@@ -94,7 +94,7 @@ static void add_refusal_headers(const struct ctx *ctx, const struct err_kind *ki
     struct buf value = BUF(storage);
     if (kind == &ERR_METHOD_NOT_ALLOWED) {
         add_allow(ctx->reply, allowed);
-    } else if (kind == &ERR_MEDIA_TYPE) {
+    } else if (ctx->route && kind == &ERR_MEDIA_TYPE) {
         add_body_types(ctx->reply, ctx->route);
     } else if (kind->status == 401 || kind->status == 403) {
         caller_add_challenge(&value, kind);

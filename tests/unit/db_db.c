@@ -621,7 +621,7 @@ START_TEST(db_reads_one)
 {
     /* The statement's own room: its text, 24 bytes and twice the length for a value. */
     static const char statement_text[] = "SELECT id, name FROM t WHERE name = ?";
-    const size_t room = (sizeof statement_text + 24 + 2 * 4 + 15) / 16 * 16;
+    const size_t room = (sizeof statement_text + 24 + 8 + 15) / 16 * 16;
     const struct one_row *r = &one_rows[_i];
     CLEANUP(arena_done) struct arena arena = test_arena(room + r->memory);
     struct fake_world world;

@@ -7,7 +7,7 @@
 /* Handlers are never called here; a row is known by its summary. */
 #define ROUTE(method_, path_, summary_)                                                            \
     {                                                                                              \
-        .method = HTTP_##method_, .path = path_, .summary = summary_                               \
+        .method = HTTP_##method_, .path = (path_), .summary = (summary_)                           \
     }
 static const struct route routes[] = {
     ROUTE(GET, "/", "root"),
