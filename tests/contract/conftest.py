@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ def serving_demo(stack: Stack, database: Database, issuer: Issuer) -> Service:
 @pytest.fixture(scope="session")
 def service(stack: Stack, issuer: Issuer) -> Iterator[Service]:
     with serving_demo(stack, stack.serving_database(), issuer) as service:
+        service.wait_until_ready()
+        yield service
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def changing(stack: Stack, issuer: Issuer) -> Iterator[Service]:
+    """A service whose catalogue the test may change."""
+    name = f"cbu_changing_{next(_numbers)}"
+    with serving_demo(stack, stack.make_database(name), issuer) as service:
         service.wait_until_ready()
         yield service
 

@@ -7,13 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import serving_demo
 from issuer import Issuer
-from stacks import Service, Stack
+from stacks import Service
 
 HERE = Path(__file__).parent
 # `make contract-full` asks for 20,000.
@@ -22,14 +20,6 @@ EXAMPLES = int(os.environ.get("EXAMPLES") or 2000)
 EXAMPLES_EACH = EXAMPLES // 6
 # A multiple of what the slowest machine needs.
 SECONDS_AN_EXAMPLE = 0.5
-
-
-@pytest.fixture
-def changing(stack: Stack, issuer: Issuer) -> Iterator[Service]:
-    """A service whose catalogue the requests may change."""
-    with serving_demo(stack, stack.make_database("cbu_changing"), issuer) as service:
-        service.wait_until_ready()
-        yield service
 
 
 @pytest.mark.timeout(120 + EXAMPLES * SECONDS_AN_EXAMPLE)
