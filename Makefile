@@ -45,11 +45,13 @@ run: ## starts the catalogue: database, stand-ins for AWS and Cognito, nginx, wo
 test: ## every suite, reports in build/reports/; SUITE=unit, SUITE=integration, TEST=words of a test's name
 	@local/setup test infra
 	+@$(compile) program tests
+	+@$(compile) VARIANT=fuzz fuzz
 	@exec tests/run
 
 test-full: ## `make test`, and MinIO as a second judge of signatures, for temporary credentials too; SUITE= TEST=
 	@local/setup test infra minio
 	+@$(compile) program tests
+	+@$(compile) VARIANT=fuzz fuzz
 	@exec tests/run --plan full
 
 lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, clang, ruff, shellcheck, include directions
@@ -146,8 +148,8 @@ drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=6
 	@exec tests/run --plan drill
 
 fuzz: ## runs every fuzz target from its seeds for FUZZ_S=60 s, or RUNS=1000000 executions; findings stay in build/fuzz
-	@local/setup lint
-	+@$(compile) fuzz
+	@local/setup test
+	+@$(compile) VARIANT=fuzz fuzz
 	@exec tests/fuzz/run
 
 docs: build ## writes docs/configuration.md and infra/settings.json from the tables of the program and of nginx

@@ -57,6 +57,7 @@ PLANS: dict[str, list[Suite]] = {
             venv=INFRA_VENV,
         ),
         PytestSuite("vectors", 1200, folder="tests/vectors"),
+        PytestSuite("fuzz", 600, folder="tests/fuzz"),
         PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
         PytestSuite("docs", 1200, folder="tests/docs"),
         PytestSuite("contract", 1500, NODE_PATH, folder="tests/contract", venv=CONTRACT_VENV),
