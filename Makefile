@@ -42,7 +42,7 @@ run: ## starts the catalogue: database, stand-ins for AWS and Cognito, nginx, wo
 	+@$(compile) program
 	@exec local/stack up --follow $(stack_options)
 
-test: ## every suite, reports in build/reports/; SUITE=unit, SUITE=integration, TEST=words of a test's name
+test: ## every suite, two at a time, reports in build/reports/; SUITE=unit, TEST=words of a test's name, TEST_JOBS=1
 	@local/setup test infra
 	+@$(compile) program tests
 	+@$(compile) VARIANT=fuzz fuzz
