@@ -81,8 +81,8 @@ static bool has_come(const struct token_check *t, struct slice kid)
     return false;
 }
 
-/* Ends as soon as the key is there, by whoever's fetch: those who wait on would keep the places from
- * those who need them. */
+/* Ends as soon as the key is there, by whoever's fetch: those who wait on would keep the places
+ * from those who need them. */
 static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct slice kid, struct err *err)
 {
     int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_MS;
