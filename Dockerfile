@@ -14,6 +14,7 @@ WORKDIR /src
 # The packages are named in local/setup alone.
 COPY local/setup local/
 COPY requirements*.txt ./
+COPY nginx/docs nginx/docs
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make \
     && local/setup build \
@@ -29,11 +30,19 @@ RUN make -f compile.mk -j"$(nproc)" program commit="${COMMIT}" \
     && install -D -s build/cbu /out/usr/local/bin/cbu
 COPY migrations /out/usr/local/share/cbu/migrations
 
+# The page at /docs and its viewer, a package of the npm registry.
+FROM tools AS docs
+ARG DEBIAN_FRONTEND=noninteractive
+# Where a proxy inspects TLS: the bundle, in the base image, that pip and npm are to trust.
+ARG PIP_CERT
+ARG NODE_EXTRA_CA_CERTS
+RUN local/setup docs
+
 # What CI does, in a container: `docker run --rm -v "$PWD/reports:/src/build/reports" IMAGE`, or
 # `IMAGE lint`, or `IMAGE test SUITE=unit`.
 FROM tools AS test
 ARG DEBIAN_FRONTEND=noninteractive
-# Where a proxy inspects TLS: the bundle, in the base image, that pip and npm are to trust.
+# As above.
 ARG PIP_CERT
 ARG NODE_EXTRA_CA_CERTS
 ENV XDG_CACHE_HOME=/var/cache/cbu
@@ -87,6 +96,7 @@ RUN groupadd --gid 10001 cbu \
     && install -d -o 10001 -g cbu -m 0750 /run/cbu \
     && install -d -o cbu-nginx -g cbu -m 0700 /run/nginx
 COPY nginx /usr/local/share/cbu/nginx
+COPY --from=docs /src/build/docs-assets /usr/share/cbu/docs
 # What is in the image can be rendered and is a configuration that this nginx accepts.
 RUN cd /usr/local/share/cbu/nginx && ./render /run/nginx/nginx.conf \
     && nginx -t -q -c /run/nginx/nginx.conf && rm -rf /run/nginx/*

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -116,6 +117,14 @@ def test_a_catalogue_request_through_nginx_over_the_shared_socket(task: Task) ->
     # (The keys of Cognito have no stand-in in this network.)
     assert checks["secrets"]["detail"] in ("known", "keys")
     assert task.containers["app"].is_healthy()
+
+
+def test_the_page_of_the_api_and_all_it_loads_are_in_the_image(task: Task) -> None:
+    page = get("/docs")
+    assert page is not None and page[0] == 200
+    loaded = re.findall(r'(?:src|href)="(/docs/[^"]+)"', page[1].decode())
+    assert len(loaded) >= 3
+    assert {status_of(path) for path in (*loaded, "/openapi.json")} == {200}
 
 
 def test_hardening_is_what_the_definition_says(task: Task) -> None:
