@@ -275,13 +275,20 @@ static struct sight look(struct connections *c)
     return s;
 }
 
+/* Forgets number `i`; the others stay in the order of their arrival. */
+static void forget(struct sight *s, size_t i)
+{
+    memmove(&s->readable_fds[i], &s->readable_fds[i + 1],
+            (--s->readable - i) * sizeof s->readable_fds[0]);
+}
+
 /* A table that was full may have retired one of them since. */
 static void drop_released(const struct connections *c, struct sight *s)
 {
     for (size_t i = s->readable; i-- > 0;) {
         size_t at = c->places[s->readable_fds[i]];
         if (at >= c->count || c->held[at].connection.fd != s->readable_fds[i])
-            s->readable_fds[i] = s->readable_fds[--s->readable];
+            forget(s, i);
     }
 }
 
@@ -297,7 +304,7 @@ static bool choose_held(struct connections *c, struct sight *s, struct connectio
         if (serial_of(c, s->readable_fds[i]) < serial_of(c, s->readable_fds[oldest]))
             oldest = i;
     c->watched_fd = s->readable_fds[oldest];
-    s->readable_fds[oldest] = s->readable_fds[--s->readable];
+    forget(s, oldest);
     *ret = take_out(c, c->places[c->watched_fd]).connection;
     return true;
 }
