@@ -377,6 +377,8 @@ class Service:
     def __exit__(self, *_: object) -> None:
         # Shown by pytest with the test that failed.
         print(self.log()[-20000:])
+        if self._with_nginx:
+            print(self.nginx.error_log()[-20000:])
         self._cleanup.close()
 
     def _start(self) -> None:

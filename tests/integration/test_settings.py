@@ -25,7 +25,10 @@ from stacks import (
     wait_for,
 )
 
-COMMANDS = ["serve", "status", "healthcheck", "migrate", "import", "config", "openapi", "version"]
+COMMANDS = [
+    *("serve", "status", "reload", "workers", "healthcheck", "migrate", "import", "config"),
+    *("openapi", "version"),
+]
 # Enough for every command; nobody is there to answer.
 GOOD = {
     "DATABASE_URL": "mysql://user:password-of-the-database@127.0.0.1:1/name",
@@ -95,6 +98,12 @@ BAD_VALUES: dict[str, list[str]] = {
     "STATUS_SOCKET": ["relative.sock", "/" + "x" * 107],
     "STOP_TIMEOUT_S": ["0", "111"],
     "KEEPER_INTERVAL_MS": ["99", "60001"],
+    "QUEUE_TIMEOUT_MS": ["49", "60001"],
+    "REQUEST_TIMEOUT_MS": ["999", "600001"],
+    "SLOW_REQUEST_MS": ["-1", "600001"],
+    "WORKER_MAX_REQUESTS": ["-1", "1000000001"],
+    "WORKER_MAX_MEMORY_MB": ["15", "4097"],
+    "METRICS_INTERVAL_S": ["-1", "3601"],
 }
 SECRETS = {
     *("DATABASE_URL", "MIGRATE_DATABASE_URL", "APP_JWT_SECRET", "COGNITO_CLIENT_SECRET"),
@@ -132,7 +141,8 @@ def test_help(arguments: list[str]) -> None:
     [
         *([], ["nonsense"], ["help", "me"], ["SERVE"], [""], ["serve", "now"], ["status", "--xml"]),
         *(["config", "--yaml"], ["migrate", "all"], ["version", "2"], ["healthcheck", "x"]),
-        *(["status", "--json", "--json"], ["import"], ["import", "a", "b"]),
+        *(["status", "--json", "--json"], ["import"], ["import", "a", "b"], ["reload", "now"]),
+        *(["workers"], ["workers", "2", "3"]),
     ],
     ids=" ".join,
 )
@@ -269,6 +279,7 @@ def test_log_lines(catalogue: Catalogue) -> None:
         time = event.pop("time")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
         assert event.pop("bytes") == len(answer.body)
+        assert event.pop("duration_us") > 0
         assert event == {
             "level": "DEBUG",
             "event": "request.done",
