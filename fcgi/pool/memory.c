@@ -13,8 +13,8 @@ int64_t memory_own_mib(pid_t pid)
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    struct slice rest = slice_from_cstr(fgets(line, sizeof line, file) ? line : ""), word;
-    bool good = slice_cut(&rest, ' ', &word) && slice_cut(&rest, ' ', &word) &&
+    struct slice rest = slice_from_cstr(fgets(line, sizeof line, file) ? line : ""), size, word;
+    bool good = slice_cut(&rest, ' ', &size) && slice_cut(&rest, ' ', &word) &&
                 number_parse_i64(word, 0, INT64_MAX, &resident) == NUMBER_OK &&
                 slice_cut(&rest, ' ', &word) &&
                 number_parse_i64(word, 0, resident, &shared) == NUMBER_OK;

@@ -31,9 +31,10 @@
 /* nginx gives up long before; see NGINX_READ_TIMEOUT_S. */
 #define QUEUE_WAIT_MAX_MS 60000
 #define RETRY_AFTER_MAX_S 30
-/* A read is tried by so many workers. What ends all of them from outside in the same moment may well
- * hit two that had the same read, the second having just taken it over; hardly three. nginx tries
- * once more (nginx/parts/fastcgi.conf), so it is a worker that refuses, and says so in the log. */
+/* A read is tried by so many workers. What ends all of them from outside in the same moment may
+ * well hit two that had the same read, the second having just taken it over; hardly three. nginx
+ * tries once more (nginx/parts/fastcgi.conf), so it is a worker that refuses, and says so in the
+ * log. */
 #define ATTEMPTS_MAX      3
 
 /* A worker whose login is refused waits so long for another, and asks for one so often. */

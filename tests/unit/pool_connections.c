@@ -15,12 +15,12 @@
 
 /* One worker's connections, and this test in the place of nginx and of the other workers. */
 struct fixture {
-    struct scratch scratch;
-    struct listener listener;
-    struct handover handover;
-    struct fake_world fake;
     struct scoreboard board; /* this worker's slot is the last in use */
+    struct listener listener;
+    struct fake_world fake;
     struct connections c;
+    struct scratch scratch;
+    struct handover handover;
 };
 
 static void set_up(struct fixture *f)
@@ -85,7 +85,9 @@ static char hear(int fd)
 {
     char byte = '\0';
     ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
-    return got < 0 ? '-' : byte;
+    if (got < 0)
+        byte = '-';
+    return byte;
 }
 
 static bool can_say(int fd)
@@ -192,7 +194,8 @@ START_TEST(connections_are_kept)
     struct fixture f;
     set_up(&f);
     int fd = dial(&f);
-    for (char c = 'a'; c <= 'z'; c++) {
+    for (int i = 0; i < 26; i++) {
+        char c = (char)('a' + i);
         say(fd, c);
         ck_assert_int_eq(serve_and_keep(&f), c);
     }

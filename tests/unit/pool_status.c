@@ -499,7 +499,7 @@ START_TEST(metrics_for_cloudwatch)
     for (int line = 1; line <= 2; line++) {
         char storage[KIB(4)];
         struct buf out = BUF(storage);
-        atomic_store(requests, line * 10);
+        atomic_store(requests, INT64_C(10) * line);
         histogram_add(&f.board.workers[0].numbers.service, line == 1 ? 100 : 90000000);
         buf_add_char(&out, '{');
         metrics_write_embedded(&f.source, INT64_C(1795381631123), &since, &out);
