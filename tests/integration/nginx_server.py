@@ -94,13 +94,7 @@ class Nginx:
         for _ in range(5):  # Another process may take the port between probe and start.
             self.port = free_port()
             self.render()
-            self.process = subprocess.Popen(
-                nginx_command(self.folder, "-g", "daemon off;"),
-                # The log must be in UTC wherever the machine is.
-                env={"PATH": os.environ["PATH"], "TZ": "Asia/Tokyo"},
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._start()
             if self._is_up():
                 return self
             self.stop()
@@ -108,6 +102,25 @@ class Nginx:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _start(self) -> None:
+        self.process = subprocess.Popen(
+            nginx_command(self.folder, "-g", "daemon off;"),
+            # The log must be in UTC wherever the machine is.
+            env={"PATH": os.environ["PATH"], "TZ": "Asia/Tokyo"},
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def start_again(self) -> None:
+        """The same on the same port, after it has ended."""
+        self._start()
+        assert self._is_up(), self.error_log()
+
+    def quit(self) -> None:
+        """Stops it as ECS does: running requests are finished."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(LIMIT_S)
 
     def render(self) -> None:
         """Writes nginx.conf."""
