@@ -5,7 +5,7 @@
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
 .PHONY: help setup build run test test-full lint format test-asan test-valgrind contract-full drill \
-    fuzz image image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
+    soak fuzz image image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
     deploy-migration deploy deploy-pipeline watch diff rollback docs docs-assets clean
 
 JOBS ?= $(shell nproc)
@@ -142,10 +142,16 @@ contract-full: ## the suite of the API document with 20,000 generated requests i
 	+@$(compile) program
 	@exec tests/run --plan contract-full
 
-drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=60
+drill: ## changes, stops and kills the pool and rotates every secret under load, and lives through outages; OUTAGE_S=60
 	@local/setup test
 	+@$(compile) program
 	@exec tests/run --plan drill
+
+soak: ## a million requests over kept connections and as many over new ones; N=1000000 ROUNDS=5
+	@local/setup test soak
+	+@$(compile) program
+	@N='$(N)' ROUNDS='$(ROUNDS)' tests/run --plan soak
+	@cat build/reports/soak.txt
 
 fuzz: ## runs every fuzz target from its seeds for FUZZ_S=60 s, or RUNS=1000000 executions; findings stay in build/fuzz
 	@local/setup test

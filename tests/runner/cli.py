@@ -116,6 +116,9 @@ PLANS: dict[str, list[Suite]] = {
         PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
         PytestSuite("drill-mysql", 1800, {"DB": "mysql"}, folder="tests/drill"),
     ],
+    "soak": [
+        PytestSuite("soak", 4 * 3600, {"DB": "mariadb"}, folder="tests/soak"),
+    ],
     "valgrind": [
         UnitSuite("unit-valgrind", 1800, checker=VALGRIND, wrapper=(MEMCHECK,)),
         PytestSuite(
