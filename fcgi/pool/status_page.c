@@ -77,6 +77,7 @@ static void add_cards(struct buf *out, const struct status_source *s, const stru
     add_card(out, "of", (int64_t)s->pool->target, "", false);
     add_card(out, "in the queue", r->queue.waiting, "", full && r->queue.waiting > 0);
     add_card(out, "places there", r->queue.limit, "", false);
+    add_card(out, "between workers", r->handed, "", full && r->handed > 0);
     add_card(out, "saturated", r->saturated, " s", false);
     add_card(out, "queue wait p99", status_quantile_ms(totals.queue.counts, 990), " ms", false);
     add_card(out, "service p50", status_quantile_ms(totals.service.counts, 500), " ms", false);
