@@ -151,10 +151,11 @@ class Nginx:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def access_log(self, request_id: str) -> dict[str, Any]:
-        """The log line of a request; it is written after the answer, so this waits for it."""
+        """The log line of a request; it is written after the answer, so this waits for it. The
+        last line may be seen while only half of it is there."""
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
-            for line in (self.folder / "access.log").read_bytes().splitlines():
+            for line in (self.folder / "access.log").read_bytes().split(b"\n")[:-1]:
                 fields: dict[str, Any] = json.loads(line)
                 if fields["request_id"] == request_id:
                     return fields
