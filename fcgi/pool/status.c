@@ -214,6 +214,8 @@ struct snapshot status_snapshot(const struct status_source *s, int64_t now_ms)
     struct snapshot seen = scoreboard_snapshot(s->board);
     if (now_ms - seen.checked_ms > s->stale_ms)
         seen.database = DATABASE_UNKNOWN;
+    if (seen.bucket == BUCKET_NONE && *s->conf->s3_bucket_name) /* the keeper has not looked yet */
+        seen.bucket = BUCKET_UNKNOWN;
     return seen;
 }
 

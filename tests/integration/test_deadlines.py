@@ -57,6 +57,7 @@ def full_pool(
         Service(nginx=nginx, **{**base, **settings}) as service,
         contextlib.ExitStack() as stack,
     ):
+        service.wait_until_ready()  # after the keeper's look
         connect_to_database(service, target, 2)
         before = selects(catalogue)
         clients = [stack.enter_context(service.client()) for _ in range(2 + waiting)]

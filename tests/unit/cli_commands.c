@@ -235,7 +235,7 @@ static struct status_server *open_server(const char *path)
 {
     static struct scoreboard board;
     static struct pool_readings readings;
-    static struct conf conf;
+    static struct conf conf = {.s3_bucket_name = ""};
     struct err err = {0};
     pool_init(&pool, 2, 25000);
     pool.slots[0].state = POOL_SLOT_STARTING;

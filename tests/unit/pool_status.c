@@ -77,7 +77,8 @@ static void set_up(struct fixture *f, const char *slots, bool stopping)
     memset(f, 0, sizeof *f);
     pool_init(&f->pool, strlen(slots), 25000);
     f->pool.stopping = stopping;
-    f->conf = (struct conf){.queue_timeout_ms = 2000,
+    f->conf = (struct conf){.s3_bucket_name = "",
+                            .queue_timeout_ms = 2000,
                             .request_timeout_ms = 20000,
                             .slow_request_ms = 1000,
                             .worker_max_requests = 100000,
@@ -287,6 +288,10 @@ START_TEST(status_page_before_the_first_look)
     ck_assert_ptr_nonnull(strstr(body, "\"list\":[]"));
     ck_assert_ptr_nonnull(strstr(body, "\"state\":\"unknown\""));
     ck_assert_ptr_nonnull(strstr(body, "\"checked_ms_ago\":null"));
+    ck_assert_ptr_nonnull(strstr(body, "\"bucket\":{\"state\":\"none\""));
+    f.conf.s3_bucket_name = "images";
+    body = get(&f, HTTP_GET, "/status");
+    ck_assert_ptr_nonnull(strstr(body, "\"bucket\":{\"state\":\"unknown\""));
 }
 END_TEST
 

@@ -33,6 +33,7 @@ static void set_up(struct fixture *f)
 {
     struct err err = {0};
     memset(f, 0, sizeof *f);
+    f->conf.s3_bucket_name = "";
     f->now_ms = 1000000;
     scratch_open(&f->scratch);
     f->path = scratch_path(&f->scratch, "status");
