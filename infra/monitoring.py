@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.data import STORAGE_GIB, Database
+from infra.data import STORAGE_GIB, Database, Proxy
 from infra.edge import Edge
 from infra.options import Options
 from infra.service import Service
@@ -86,6 +86,7 @@ class Monitoring(Construct):
         edge: Edge,
         service: Service,
         database: Database,
+        proxy: Proxy,
     ) -> None:
         super().__init__(scope, id)
         self._options = options
@@ -97,7 +98,7 @@ class Monitoring(Construct):
             allowed_pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         ).value_as_string
         self.topic = self._make_topic(email)
-        metrics = self._metrics(edge, service, database)
+        metrics = self._metrics(edge, service, database, proxy)
         self.alarms = {row.name: self._make_alarm(row) for row in self._alarm_rows(metrics)}
         self._stop_bad_deployments(service.service, metrics)
         self._make_dashboard(metrics)
@@ -133,7 +134,7 @@ class Monitoring(Construct):
     # Metrics
 
     def _metrics(
-        self, edge: Edge, service: Service, database: Database
+        self, edge: Edge, service: Service, database: Database, proxy: Proxy
     ) -> dict[str, cloudwatch.IMetric]:
         balancer, targets, tasks = (
             edge.load_balancer.metrics,
@@ -178,17 +179,17 @@ class Monitoring(Construct):
                 service.task.log_groups["app"],
                 logs.FilterPattern.string_value("$.level", "=", "ERROR"),
             ),
-            **self._database_metrics(database),
+            **self._database_metrics(database, proxy),
         }
 
-    def _database_metrics(self, database: Database) -> dict[str, cloudwatch.IMetric]:
+    def _database_metrics(self, database: Database, proxy: Proxy) -> dict[str, cloudwatch.IMetric]:
         instance = database.instance
 
         def of_proxy(name: str, statistic: str) -> cloudwatch.Metric:
             return cloudwatch.Metric(
                 namespace="AWS/RDS",
                 metric_name=name,
-                dimensions_map={"ProxyName": database.proxy.db_proxy_name},
+                dimensions_map={"ProxyName": proxy.proxy.db_proxy_name},
                 statistic=statistic,
                 period=self._minute,
             )

@@ -362,7 +362,7 @@ class Release:
 
     def _migrate(self, tag: str) -> None:
         subnets = self._output("base", "TaskSubnets")
-        group = self._output("base", "TaskSecurityGroup")
+        group = self._output("base", "MigrationSecurityGroup")
         cluster = self._output("base", "ClusterName")
         self._deploy("Migration", ImageTag=tag)
         task = self._shell.change_and_read(

@@ -78,7 +78,7 @@ WORLD = [
     row("docker inspect", out=PINNED),
     output("base", "ClusterName", "the-cluster"),
     output("base", "TaskSubnets", "subnet-1,subnet-2"),
-    output("base", "TaskSecurityGroup", "sg-1"),
+    output("base", "MigrationSecurityGroup", "sg-1"),
     output("migration", "TaskDefinition", "arn:migration:7"),
     output("service", "ServiceName", "the-service"),
     output("service", "Address", "https://cbu.example.com"),
