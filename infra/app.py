@@ -163,6 +163,7 @@ class ServiceStack(_Stack):
         for name, value in {
             "ServiceName": service.service.service_name,
             "Address": f"https://{options.domain}",
+            "LoadBalancer": edge.load_balancer.load_balancer_dns_name,
         }.items():
             cdk.CfnOutput(self, name, value=value)
 

@@ -10,7 +10,7 @@ from infra.edge import Edge
 from infra.firewall import HTTP_PORT, Firewall
 from infra.identity import Identity
 from infra.network import LOAD_BALANCER_CIDRS, Network
-from infra.options import Options
+from infra.options import DESIRED_TASKS, MAX_TASKS, MIN_TASKS, Options
 from infra.registry import image_tag_parameter
 from infra.secrets import SERVING_USER, Secrets, may_read
 from infra.tasks import (
@@ -28,8 +28,6 @@ MEMORY_MIB = 1024
 # The task's memory is shared out, so that a leak in one container cannot starve the other.
 NGINX_MEMORY_MIB = 256
 APP_MEMORY_MIB = MEMORY_MIB - NGINX_MEMORY_MIB
-
-MIN_TASKS, DESIRED_TASKS, MAX_TASKS = 2, 2, 10
 
 
 class Service(Construct):
