@@ -29,6 +29,8 @@ ARG COMMIT
 RUN make -f compile.mk -j"$(nproc)" program commit="${COMMIT}" \
     && install -D -s build/cbu /out/usr/local/bin/cbu
 COPY migrations /out/usr/local/share/cbu/migrations
+# RDS's own authorities, for the migration, which goes past the proxy.
+COPY infra/rds-ca.pem /out/usr/local/share/cbu/
 
 # The page at /docs and its viewer, a package of the npm registry.
 FROM tools AS docs

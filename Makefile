@@ -5,7 +5,7 @@
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
 .PHONY: help setup build run test test-full lint format test-asan test-valgrind contract-full drill \
-    soak fuzz image image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
+    soak fuzz image image-test qa-image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
     deploy-migration deploy deploy-pipeline watch diff rollback docs docs-assets clean
 
 JOBS ?= $(shell nproc)
@@ -80,6 +80,10 @@ image-test: ## builds both images on a base made here and runs them as ECS would
 	+@$(compile) program
 	@tests/run --plan images
 	@cat build/reports/images.txt
+
+qa-image-test: ## builds QA's container (the image `test`) the same way and runs unit tests and lint in it; root, minutes
+	@local/setup image
+	@tests/images/qa
 
 infra-test: ## the suite of the AWS side alone (part of `make test`); TEST=
 	@local/setup infra

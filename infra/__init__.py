@@ -1,1 +1,1 @@
-"""The AWS side of the service: one module per concern, put together in stacks.py."""
+"""The AWS side of the service: one module per concern, put together in app.py."""

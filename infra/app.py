@@ -15,7 +15,7 @@ from aws_cdk import aws_ecs as ecs
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
 
-from infra.data import Database, Images
+from infra.data import Database, Images, Proxy
 from infra.edge import Edge
 from infra.findings import acknowledge
 from infra.firewall import Firewall
@@ -103,7 +103,7 @@ class BaseStack(_Stack):
         for name, value in {
             "ClusterName": self.cluster.cluster_name,
             "TaskSubnets": cdk.Fn.join(",", [subnet.subnet_id for subnet in subnets]),
-            "TaskSecurityGroup": self.firewall.tasks.security_group_id,
+            "MigrationSecurityGroup": self.firewall.migration.security_group_id,
         }.items():
             cdk.CfnOutput(self, name, value=value, description="for `aws ecs run-task`")
 
@@ -125,13 +125,16 @@ class MigrationStack(_Stack):
 
 
 class ServiceStack(_Stack):
-    """What answers requests, and what watches it."""
+    """What answers requests, its way to the database, and what watches both."""
 
     def __init__(
         self, scope: Construct, options: Options, registry: RegistryStack, base: BaseStack
     ) -> None:
         super().__init__(scope, "Service", options, description="load balancer, tasks, monitoring")
         edge = Edge(self, "Edge", options, network=base.network, firewall=base.firewall)
+        proxy = Proxy(
+            self, "Database", network=base.network, firewall=base.firewall, database=base.database
+        )
         service = Service(
             self,
             "Tasks",
@@ -141,16 +144,26 @@ class ServiceStack(_Stack):
             network=base.network,
             firewall=base.firewall,
             database=base.database,
+            proxy=proxy,
             images=base.images,
             identity=base.identity,
             secrets=base.secrets,
             edge=edge,
         )
         Scaling(self, "Scaling", service.service)
-        Monitoring(self, "Monitoring", options, edge=edge, service=service, database=base.database)
+        Monitoring(
+            self,
+            "Monitoring",
+            options,
+            edge=edge,
+            service=service,
+            database=base.database,
+            proxy=proxy,
+        )
         for name, value in {
             "ServiceName": service.service.service_name,
             "Address": f"https://{options.domain}",
+            "LoadBalancer": edge.load_balancer.load_balancer_dns_name,
         }.items():
             cdk.CfnOutput(self, name, value=value)
 

@@ -1,4 +1,5 @@
-"""What must never be lost: the MySQL database behind RDS Proxy, and the bucket of pictures."""
+"""What must never be lost: the MySQL database and the bucket of pictures; and RDS Proxy, through
+which the service reaches the database."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -39,7 +40,7 @@ PARAMETERS = {
 
 
 class Database(Construct):
-    """Attributes: instance, proxy, admin_secret, serving_secret (both know the host as well)."""
+    """Attributes: instance, admin_secret, serving_secret (both know the host as well)."""
 
     def __init__(
         self,
@@ -65,11 +66,10 @@ class Database(Construct):
                 # The function reaches Secrets Manager through the NAT gateway.
                 subnets=network.task_subnets.subnets,
             )
-        self.proxy = self._make_proxy(network, firewall)
 
     def url(self, user: str) -> str:
-        """Through the proxy, and without a password: that comes from a secret."""
-        return f"mysql://{user}@{self.proxy.endpoint}:{MYSQL_PORT}/{DATABASE_NAME}"
+        """Past the proxy."""
+        return _url(user, self.instance.db_instance_endpoint_address)
 
     def _make_instance(
         self, options: Options, network: Network, firewall: Firewall, secrets: Secrets
@@ -109,6 +109,8 @@ class Database(Construct):
             allocated_storage=STORAGE_GIB,
             storage_type=rds.StorageType.GP2,
             storage_encrypted=True,  # cannot be switched on later
+            # Named, because the migration's image holds these authorities and no others.
+            ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,
             database_name=DATABASE_NAME,
             credentials=rds.Credentials.from_secret(secrets.admin),
             parameter_group=rds.ParameterGroup(
@@ -150,12 +152,22 @@ class Database(Construct):
         )
         return instance
 
-    def _make_proxy(self, network: Network, firewall: Firewall) -> rds.DatabaseProxy:
-        return rds.DatabaseProxy(
+
+class Proxy(Construct):
+    """RDS Proxy with the serving user's secret alone. Attributes: proxy.
+
+    It belongs to the stack Service, which is deployed after the first migration: a proxy counts as
+    available only once it can log in, and before that migration its user does not exist."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, network: Network, firewall: Firewall, database: Database
+    ) -> None:
+        super().__init__(scope, id)
+        self.proxy = rds.DatabaseProxy(
             self,
             "Proxy",
-            proxy_target=rds.ProxyTarget.from_instance(self.instance),
-            secrets=[self.admin_secret, self.serving_secret],
+            proxy_target=rds.ProxyTarget.from_instance(database.instance),
+            secrets=[database.serving_secret],
             client_password_auth_type=rds.ClientPasswordAuthType.MYSQL_CACHING_SHA2_PASSWORD,
             vpc=network.vpc,
             vpc_subnets=network.private_subnets,
@@ -163,11 +175,19 @@ class Database(Construct):
             require_tls=True,
             borrow_timeout=cdk.Duration.seconds(times.PROXY_BORROW),
             idle_client_timeout=cdk.Duration.seconds(times.PROXY_CLIENT_IDLE),
-            # The rest stays for the rotation and for a person in need.
+            # The rest stays for migration and rotation, and for a person in need.
             max_connections_percent=90,
             max_idle_connections_percent=50,
             init_query=INIT_QUERY,
         )
+
+    def url(self, user: str) -> str:
+        return _url(user, self.proxy.endpoint)
+
+
+def _url(user: str, host: str) -> str:
+    """Without a password: that comes from a secret."""
+    return f"mysql://{user}@{host}:{MYSQL_PORT}/{DATABASE_NAME}"
 
 
 class Images(Construct):

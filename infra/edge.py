@@ -53,14 +53,13 @@ class Edge(Construct):
         self.load_balancer = self._make_load_balancer(network, firewall)
         self.target_group = self._make_target_group(options, network)
         self._add_listeners(options, zone)
-        route53.ARecord(
-            self,
-            "Address",
-            zone=zone,
-            target=route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.load_balancer)),
-        )
+        if options.dns_record:
+            target = targets.LoadBalancerTarget(self.load_balancer)
+            route53.ARecord(
+                self, "Address", zone=zone, target=route53.RecordTarget.from_alias(target)
+            )
         if options.waf:
-            self._put_waf_before()
+            self._put_waf_before(options)
         self.image_base_url = self._put_cloudfront_before(options) if options.cloudfront else ""
 
     def _make_load_balancer(
@@ -147,7 +146,7 @@ class Edge(Construct):
             open=False,
         )
 
-    def _put_waf_before(self) -> None:
+    def _put_waf_before(self, options: Options) -> None:
         acl = wafv2.CfnWebACL(
             self,
             "WebAcl",
@@ -161,7 +160,11 @@ class Edge(Construct):
                     action=wafv2.CfnWebACL.RuleActionProperty(block={}),
                     statement=wafv2.CfnWebACL.StatementProperty(
                         rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
-                            aggregate_key_type="IP", limit=WAF_REQUESTS_PER_5_MINUTES
+                            aggregate_key_type="IP",
+                            limit=WAF_REQUESTS_PER_5_MINUTES,
+                            scope_down_statement=_all_but_pictures()
+                            if options.cloudfront
+                            else None,
                         )
                     ),
                     visibility_config=_visibility("rate"),
@@ -243,6 +246,22 @@ class Edge(Construct):
             },
         )
         return f"https://{distribution.distribution_domain_name}"
+
+
+def _all_but_pictures() -> wafv2.CfnWebACL.StatementProperty:
+    """Pictures come from a few addresses of CloudFront, for everybody: to count them would shut
+    out the whole shop."""
+    pictures = wafv2.CfnWebACL.ByteMatchStatementProperty(
+        field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(uri_path={}),
+        positional_constraint="STARTS_WITH",
+        search_string=IMAGES_PATH.removesuffix("*"),
+        text_transformations=[wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")],
+    )
+    return wafv2.CfnWebACL.StatementProperty(
+        not_statement=wafv2.CfnWebACL.NotStatementProperty(
+            statement=wafv2.CfnWebACL.StatementProperty(byte_match_statement=pictures)
+        )
+    )
 
 
 def _visibility(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:

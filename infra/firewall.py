@@ -1,8 +1,8 @@
 """The security groups, as one table of who may talk to whom.
 
-The design's table knew three groups; RDS Proxy and the function that rotates passwords stand
-between tasks and database and have groups of their own. So the database is reached by the proxy
-and the rotation only, and a task reaches it through the proxy.
+The design's table knew three groups; RDS Proxy, the migration and the function that rotates
+passwords have groups of their own. So the service's tasks reach the database through the proxy
+only, and the migration, whose lock would pin a connection of the proxy, past it.
 
 The rules are written as plain CloudFormation resources, and the groups are handed out as
 read-only: constructs of the CDK like to add rules of their own, and then nobody could say from
@@ -33,7 +33,8 @@ class Rule:
 
 GROUPS = {
     "LoadBalancer": "Application Load Balancer",
-    "Tasks": "ECS tasks: service and migration",
+    "Tasks": "ECS tasks of the service",
+    "Migration": "ECS task of the migration",
     "Proxy": "RDS Proxy",
     "Rotation": "functions that rotate the passwords of the database",
     "Database": "RDS MySQL",
@@ -45,6 +46,7 @@ INGRESS = (
     Rule("Tasks", "LoadBalancer", HTTP_PORT, "requests from the load balancer"),
     Rule("Proxy", "Tasks", MYSQL_PORT, "connections of the workers"),
     Rule("Database", "Proxy", MYSQL_PORT, "the proxy's pool"),
+    Rule("Database", "Migration", MYSQL_PORT, "changing tables and users"),
     Rule("Database", "Rotation", MYSQL_PORT, "changing a password"),
 )
 
@@ -53,6 +55,8 @@ EGRESS = (
     Rule("Tasks", INTERNET, 443, "AWS services"),
     Rule("Tasks", "Proxy", MYSQL_PORT, "the database"),
     Rule("Proxy", "Database", MYSQL_PORT, "the proxy's pool"),
+    Rule("Migration", INTERNET, 443, "AWS services"),
+    Rule("Migration", "Database", MYSQL_PORT, "changing tables and users"),
     Rule("Rotation", "Database", MYSQL_PORT, "changing a password"),
     Rule("Rotation", INTERNET, 443, "Secrets Manager"),
 )
@@ -87,6 +91,7 @@ class Firewall(Construct):
         self._add_rules_between_groups()
         self.load_balancer = self._hand_out("LoadBalancer")
         self.tasks = self._hand_out("Tasks")
+        self.migration = self._hand_out("Migration")
         self.proxy = self._hand_out("Proxy")
         self.rotation = self._hand_out("Rotation")
         self.database = self._hand_out("Database")

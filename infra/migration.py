@@ -1,4 +1,6 @@
-"""The one-off task that brings the database's schema up to date, before the service is updated.
+"""The one-off task that brings the database's schema up to date, before the service is updated. It
+goes to the database itself: its lock would pin a connection of RDS Proxy, and the user that the
+proxy logs in as is made by the first run.
 
 It is a stack of its own so that a release can be deployed in the right order: this stack with the
 new image, one run of the task, then the service. Only this task may read the admin's secret; the
@@ -14,6 +16,9 @@ from infra.options import Options
 from infra.registry import image_tag_parameter
 from infra.secrets import ADMIN_USER, SERVING_USER, may_read
 from infra.tasks import APP_USER, Container, Task, image_of, service_environment
+
+# Where the Dockerfile puts infra/rds-ca.pem.
+RDS_CA_FILE = "/usr/local/share/cbu/rds-ca.pem"
 
 
 class Migration(Construct):
@@ -48,6 +53,7 @@ class Migration(Construct):
                 command=["migrate"],
                 environment={
                     **service_environment(options),
+                    "DATABASE_CA_FILE": RDS_CA_FILE,
                     "DATABASE_URL": database.url(SERVING_USER),
                     "DATABASE_SECRET_ARN": database.serving_secret.secret_arn,
                     "MIGRATE_DATABASE_URL": database.url(ADMIN_USER),

@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.data import STORAGE_GIB, Database
+from infra.data import STORAGE_GIB, Database, Proxy
 from infra.edge import Edge
 from infra.options import Options
 from infra.service import Service
@@ -37,10 +37,18 @@ class AlarmRow:
     of: int | None = None
     comparison: cloudwatch.ComparisonOperator = ABOVE
     stops_deployment: bool = False
+    # No data mostly means no traffic, or a database that is just being restarted.
+    missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
 
 
 # Saved queries of CloudWatch Logs Insights: name, container whose log it reads, query.
 QUERIES = (
+    (
+        "errors",
+        "app",
+        'fields @timestamp, event, @message\n| filter level = "ERROR"\n'
+        "| sort @timestamp desc\n| limit 200",
+    ),
     (
         "failed requests",
         "nginx",
@@ -86,6 +94,7 @@ class Monitoring(Construct):
         edge: Edge,
         service: Service,
         database: Database,
+        proxy: Proxy,
     ) -> None:
         super().__init__(scope, id)
         self._options = options
@@ -97,7 +106,7 @@ class Monitoring(Construct):
             allowed_pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         ).value_as_string
         self.topic = self._make_topic(email)
-        metrics = self._metrics(edge, service, database)
+        metrics = self._metrics(edge, service, database, proxy)
         self.alarms = {row.name: self._make_alarm(row) for row in self._alarm_rows(metrics)}
         self._stop_bad_deployments(service.service, metrics)
         self._make_dashboard(metrics)
@@ -133,7 +142,7 @@ class Monitoring(Construct):
     # Metrics
 
     def _metrics(
-        self, edge: Edge, service: Service, database: Database
+        self, edge: Edge, service: Service, database: Database, proxy: Proxy
     ) -> dict[str, cloudwatch.IMetric]:
         balancer, targets, tasks = (
             edge.load_balancer.metrics,
@@ -178,17 +187,55 @@ class Monitoring(Construct):
                 service.task.log_groups["app"],
                 logs.FilterPattern.string_value("$.level", "=", "ERROR"),
             ),
-            **self._database_metrics(database),
+            "database down": self._database_down(service.task.log_groups["app"]),
+            "rotation failures": self._rotation_failures(),
+            **self._database_metrics(database, proxy),
         }
 
-    def _database_metrics(self, database: Database) -> dict[str, cloudwatch.IMetric]:
+    def _database_down(self, log_group: logs.ILogGroup) -> cloudwatch.Metric:
+        """The keepers log a change of the database's state and then keep silent: 1 for the worse, 0
+        for the better, and an alarm that stays as it is without data."""
+        state = logs.FilterPattern.string_value("$.event", "=", "database.state")
+        for name, is_up, value in (("DatabaseDown", "!=", "1"), ("DatabaseUp", "=", "0")):
+            level = logs.FilterPattern.string_value("$.state", is_up, "up")
+            found = logs.MetricFilter(
+                self,
+                f"Count{name}",
+                log_group=log_group,
+                filter_pattern=logs.FilterPattern.all(state, level),
+                metric_namespace=f"cbu/{self._options.environment}",
+                metric_name="DatabaseDown",
+                metric_value=value,
+            )
+        return found.metric(period=self._minute, statistic="Maximum")
+
+    def _rotation_failures(self) -> cloudwatch.MathExpression:
+        hour = cdk.Duration.hours(1)
+        functions = {
+            name: cloudwatch.Metric(
+                namespace="AWS/Lambda",
+                metric_name="Errors",
+                dimensions_map={"FunctionName": f"cbu-{self._options.environment}-rotate-{name}"},
+                statistic="Sum",
+                period=hour,
+            )
+            for name in ("admin", "serving")
+        }
+        return cloudwatch.MathExpression(
+            label="failures of rotation",
+            expression="FILL(admin, 0) + FILL(serving, 0)",
+            using_metrics=functions,
+            period=hour,
+        )
+
+    def _database_metrics(self, database: Database, proxy: Proxy) -> dict[str, cloudwatch.IMetric]:
         instance = database.instance
 
         def of_proxy(name: str, statistic: str) -> cloudwatch.Metric:
             return cloudwatch.Metric(
                 namespace="AWS/RDS",
                 metric_name=name,
-                dimensions_map={"ProxyName": database.proxy.db_proxy_name},
+                dimensions_map={"ProxyName": proxy.proxy.db_proxy_name},
                 statistic=statistic,
                 period=self._minute,
             )
@@ -250,6 +297,30 @@ class Monitoring(Construct):
                 3,
                 stops_deployment=True,
             ),
+            AlarmRow(
+                "NoHealthyHosts",
+                "the load balancer has no healthy task: every request fails",
+                metrics["healthy"],
+                1,
+                3,
+                comparison=BELOW,
+                missing=cloudwatch.TreatMissingData.BREACHING,
+            ),
+            AlarmRow(
+                "DatabaseDown",
+                "a task saw the database go, or old tables, and none has seen it come back",
+                metrics["database down"],
+                0,
+                1,
+                missing=cloudwatch.TreatMissingData.IGNORE,
+            ),
+            AlarmRow(
+                "RotationFailed",
+                "a function that rotates a password of the database has failed",
+                metrics["rotation failures"],
+                0,
+                60,
+            ),
             AlarmRow("SlowResponses", "p99 is above 1 second", metrics["p99"], 1, 5),
             AlarmRow(
                 "PoolSaturated",
@@ -308,7 +379,8 @@ class Monitoring(Construct):
 
     def _make_alarm(self, row: AlarmRow) -> cloudwatch.Alarm:
         metric = row.metric
-        period = metric.period.to_minutes() if isinstance(metric, cloudwatch.Metric) else 1
+        own_period = isinstance(metric, cloudwatch.Metric | cloudwatch.MathExpression)
+        period = metric.period.to_minutes() if own_period else 1
         alarm = cloudwatch.Alarm(
             self,
             row.name,
@@ -319,8 +391,7 @@ class Monitoring(Construct):
             comparison_operator=row.comparison,
             evaluation_periods=int(row.minutes / period),
             datapoints_to_alarm=row.of,
-            # No data means no traffic, or a database that is just being restarted.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=row.missing,
         )
         tell = actions.SnsAction(self.topic)
         alarm.add_alarm_action(tell)

@@ -14,6 +14,8 @@ from typing import Any
 from infra import times
 from infra.settings import Setting, load_settings
 
+MIN_TASKS, DESIRED_TASKS, MAX_TASKS = 2, 2, 10
+
 # A check returns the typed value, or raises ValueError with the end of a sentence.
 Check = Callable[[Any], Any]
 
@@ -127,6 +129,9 @@ class Options:
         ),
         "host name of the service; its hosted zone is the parameter HostedZoneId",
     )
+    dns_record: bool = _option(
+        True, _flag, "the domain leads here; false to build a second system beside the first"
+    )
     engine_version: str = _option(
         "8.0.46",
         _text(r"8\.[04]\.\d{1,2}(-rds\.\d{8})?", "a full version, 8.0.x or 8.4.x"),
@@ -142,7 +147,9 @@ class Options:
         300, _integer(1, 1_000_000), "US dollars a month; e-mail at 80 % and 100 %"
     )
     multi_az: bool = _option(False, _flag, "tasks, NAT and database in two availability zones")
-    cloudfront: bool = _option(False, _flag, "product images through CloudFront")
+    cloudfront: bool = _option(
+        False, _flag, "product images through CloudFront, once the service has any"
+    )
     waf: bool = _option(False, _flag, "AWS WAF in front of the load balancer")
     pipeline: bool = _option(False, _flag, "CodePipeline: build, approve by hand, deploy")
     inner_tls: bool = _option(False, _flag, "HTTPS between the load balancer and nginx")

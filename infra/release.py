@@ -8,19 +8,22 @@ DRY_RUN=1 instead of run. Needs nothing but Python, since `push` must run where 
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from infra.options import Options, OptionsError, parse_options
+from infra.options import MIN_TASKS, Options, OptionsError, parse_options
 from infra.shell import (
     EX_CONFIG,
     EX_NOPERM,
     EX_UNAVAILABLE,
     EX_USAGE,
+    POLL_S,
     ROOT,
     ReleaseError,
     Shell,
@@ -35,13 +38,29 @@ AWS_CLI = "aws-cli/2."
 
 STAGES = ("app", "nginx")
 TAG = "ImageTag"
+TAG_LENGTH = 12
 # The target of make that brings a stack into being.
 MADE_BY = {"base": "deploy-base", "migration": "deploy-migration", "service": "deploy"}
 MIGRATION_S = 3600
 STEADY_S = 1800
 
-# What CloudFormation calls a stack that was never deployed well; the CDK removes what is left.
+# After this many looks an alarm that was on because of the deployment itself is off.
+ALARM_LOOKS = 30
+
+# What CloudFormation calls a stack that was never deployed well.
 NEVER_GOOD = ("", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+# Of these nothing is left that has to be removed.
+NOTHING_LEFT = ("", "REVIEW_IN_PROGRESS")
+
+# How a resource is made deletable that its template protects, by type; the last word is its id.
+UNPROTECT = {
+    "AWS::RDS::DBInstance": "rds modify-db-instance --no-deletion-protection --apply-immediately"
+    " --db-instance-identifier",
+    "AWS::Cognito::UserPool": "cognito-idp update-user-pool --deletion-protection INACTIVE"
+    " --user-pool-id",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "elbv2 modify-load-balancer-attributes"
+    " --attributes Key=deletion_protection.enabled,Value=false --load-balancer-arn",
+}
 
 
 class Release:
@@ -72,13 +91,11 @@ class Release:
 
     def deploy_registry(self) -> None:
         """the stack Registry, first of all"""
-        self._sign_in("deploy the stack Registry")
-        self._deploy("Registry")
+        self._deploy_kept("Registry")
 
     def deploy_base(self) -> None:
         """the stack Base: network, database, users, secrets; at first, and when it changes"""
-        self._sign_in("deploy the stack Base")
-        self._deploy("Base")
+        self._deploy_kept("Base")
 
     def deploy_pipeline(self) -> None:
         """the stack Pipeline, with CONTEXT=pipeline=true"""
@@ -124,17 +141,24 @@ class Release:
         """a release: migration, service, and a watch until it is steady or taken back"""
         tag = self._tag()
         self._require_pushed(tag)
-        first = self._stack_status("service") in NEVER_GOOD
+        status = self._stack_status("service")
+        # Nothing is in it that could be lost, so one whose removal failed is one to begin with.
+        first = status in (*NEVER_GOOD, "DELETE_FAILED")
         if first:
             self._require_first_choices()
+        else:
+            self._require_rest("service", status)
+        # Without it the count would go back to that of the last deployment, whatever scaling has
+        # done since. Asked for before the migration, which a service that is stopped must not see.
+        count = "" if first else self._running_count()
         self._sign_in(
             f"deploy {tag}, with the templates of {self._git('describe', '--always', '--dirty')}:"
-            " migrate the database, then replace the tasks"
+            f" {self._removal('service', status) if first else ''}"
+            "migrate the database, then replace the tasks"
         )
+        if first:
+            self._remove_leftovers("service", status)
         self._migrate(tag)
-        # Without it the count would go back to that of the last deployment, whatever scaling has
-        # done since.
-        count = "" if first else self._running_count()
         zone, email = self._given("HOSTED_ZONE_ID"), self._given("ALARM_EMAIL")
         with self._explained(first):
             self._deploy(
@@ -160,6 +184,9 @@ class Release:
             print(f"Name a release: make rollback TO=HASH\n{self._releases()}")
             raise ReleaseError("no release was named", EX_USAGE)
         self._require_pushed(tag)
+        if not self._shell.dry_run and tag == self._deployed_tag():
+            raise ReleaseError(f"{tag} is what is deployed", EX_USAGE)
+        self._require_rest("service", self._stack_status("service"))
         self._sign_in(f"take the service back to {tag}; the database stays as it is")
         kept = self._parameter_names() - {"ImageTag", "DesiredCount"}
         self._shell.change(
@@ -181,7 +208,7 @@ class Release:
         return self._variables.get(name, "")
 
     def _tag(self) -> str:
-        return self._given("IMAGE_TAG") or self._git("rev-parse", "--short=12", "HEAD")
+        return self._given("IMAGE_TAG") or self._git("rev-parse", "HEAD")[:TAG_LENGTH]
 
     def _git(self, *arguments: str) -> str:
         # Also in a dry run: it is a question to this checkout alone.
@@ -192,10 +219,25 @@ class Release:
 
     def _require_head(self, tag: str) -> None:
         """A tag is for ever the name of one commit, so nothing else may be pushed under it."""
-        if not self._git("rev-parse", "HEAD").startswith(tag):
+        head = self._git("rev-parse", "HEAD")
+        # The pipeline gives the whole hash. A shorter beginning would be another name of the same
+        # commit, and later perhaps that of two.
+        if tag not in (head, head[:TAG_LENGTH]):
             raise ReleaseError(f"{tag} is not the commit that is checked out", EX_CONFIG)
         if self._git("status", "--porcelain"):
             raise ReleaseError("files differ from the commit; commit or stash them", EX_CONFIG)
+
+    def _require_rest(self, stack: str, status: str) -> None:
+        """CloudFormation takes an update of a stack only when it does nothing else."""
+        name = f"{self._prefix}-{stack}"
+        if status == "UPDATE_ROLLBACK_FAILED":
+            raise ReleaseError(
+                f"{name} is stuck half way back: aws cloudformation continue-update-rollback"
+                f" --stack-name {name}",
+                EX_UNAVAILABLE,
+            )
+        if status.endswith("_IN_PROGRESS"):
+            raise ReleaseError(f"{name} is being changed already: {status}", EX_UNAVAILABLE)
 
     def _require_first_choices(self) -> None:
         """What has no default that could work, and without which a stack hangs for hours."""
@@ -345,9 +387,62 @@ class Release:
         return seen
 
     def _running_count(self) -> str:
-        return self._service("services[0].desiredCount", "<running>")
+        count = self._service("services[0].desiredCount", "<running>")
+        if count.isdigit() and int(count) < MIN_TASKS:
+            raise ReleaseError(
+                f"the service was set to {count} tasks by hand, and the least that the stack takes"
+                f" is {MIN_TASKS}: start it again first, as docs/deployment.md, Recover, does",
+                EX_UNAVAILABLE,
+            )
+        return count
 
     # ---- steps ----
+    def _deploy_kept(self, stack: str) -> None:
+        """A stack that is protected from deletion, and so are things in it."""
+        status = self._stack_status(stack.lower())
+        if status == "DELETE_FAILED":
+            raise ReleaseError(
+                f"somebody tried to delete {self._prefix}-{stack.lower()}; what is left of it may"
+                " hold data, so remove it by hand: docs/deployment.md, A stack that will not go",
+                EX_UNAVAILABLE,
+            )
+        self._require_rest(stack.lower(), status if status not in NEVER_GOOD else "")
+        self._sign_in(f"{self._removal(stack.lower(), status)}deploy the stack {stack}")
+        self._remove_leftovers(stack.lower(), status)
+        self._deploy(stack)
+
+    def _removal(self, stack: str, status: str) -> str:
+        """For the plan that somebody agrees to."""
+        if status in NOTHING_LEFT or status not in (*NEVER_GOOD, "DELETE_FAILED"):
+            return ""
+        return f"remove what {self._prefix}-{stack} ({status}) has left, then "
+
+    def _remove_leftovers(self, stack: str, status: str) -> None:
+        """A stack whose first deployment failed can only be deleted; what it protects keeps it."""
+        if not self._removal(stack, status):
+            return
+        name = f"{self._prefix}-{stack}"
+        query = (
+            "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE' && PhysicalResourceId]"
+            ".[ResourceType, PhysicalResourceId]"
+        )
+        left = self._shell.ask(
+            "",
+            *("aws", "cloudformation", "list-stack-resources", "--stack-name", name),
+            *("--query", query, "--output", "text"),
+        )
+        for type, id in (line.split("\t") for line in left.splitlines()):
+            if type in UNPROTECT:
+                self._shell.change("aws", *UNPROTECT[type].split(), id)
+        of_stack = ("--stack-name", name)
+        cloudformation = ("aws", "cloudformation")
+        self._shell.change(
+            *(*cloudformation, "update-termination-protection"),
+            *("--no-enable-termination-protection", *of_stack),
+        )
+        self._shell.change(*cloudformation, "delete-stack", *of_stack)
+        self._shell.change(*cloudformation, "wait", "stack-delete-complete", *of_stack)
+
     def _cdk(self, *arguments: str) -> None:
         context = [part for pair in self._context for part in ("-c", pair)]
         self._shell.change(*_cdk_command(), *arguments, *context, "--no-notices")
@@ -362,7 +457,7 @@ class Release:
 
     def _migrate(self, tag: str) -> None:
         subnets = self._output("base", "TaskSubnets")
-        group = self._output("base", "TaskSecurityGroup")
+        group = self._output("base", "MigrationSecurityGroup")
         cluster = self._output("base", "ClusterName")
         self._deploy("Migration", ImageTag=tag)
         task = self._shell.change_and_read(
@@ -425,16 +520,42 @@ class Release:
         poll(look, STEADY_S, "the service is not steady")
         running = self._deployed_tag()
         address = self._output("service", "Address")
-        self._shell.ask("", "curl", "-fsS", "--max-time", "15", f"{address}/health/live")
-        alarms = self._shell.ask(
-            "",
-            *("aws", "cloudwatch", "describe-alarms", "--state-value", "ALARM"),
-            *("--alarm-name-prefix", f"{self._prefix}-"),
-            *("--query", "MetricAlarms[].AlarmName", "--output", "text"),
-        )
-        if alarms:
+        self._get(address, "/health/live")
+        # Through the database: no cache has the answer to a number drawn just now.
+        self._get(address, f"/v1/products?limit=1&price_min={secrets.randbelow(10**8)}")
+        if alarms := self._alarms_that_stay():
             raise ReleaseError(f"{running} runs and is steady, but alarms are on: {alarms}")
         print(f"steady: {running} answers at {address}, no alarm is on")
+
+    def _get(self, address: str, path: str) -> None:
+        there: list[str] = []
+        if not self._options.dns_record:  # the name leads elsewhere
+            host = self._options.domain
+            balancer = self._output("service", "LoadBalancer")
+            there = ["--connect-to", f"{host}:443:{balancer}:443"]
+        url = f"{address}{path}"
+        code = self._shell.ask(
+            "200",
+            *("curl", "-sS", "--max-time", "15", "--output", "/dev/null"),
+            *("--write-out", "%{http_code}", *there, url),
+        )
+        if code != "200":
+            raise ReleaseError(f"the service is steady, but {url} answers {code}, not 200")
+
+    def _alarms_that_stay(self) -> str:
+        """Their names. Data that a new service does not have yet can take some minutes to come."""
+        for _ in range(ALARM_LOOKS):
+            alarms = self._shell.ask(
+                "",
+                *("aws", "cloudwatch", "describe-alarms", "--state-value", "ALARM"),
+                *("--alarm-name-prefix", f"{self._prefix}-"),
+                *("--query", "MetricAlarms[].AlarmName", "--output", "text"),
+            )
+            if not alarms:
+                break
+            print(f"alarms that are on: {alarms}", flush=True)
+            time.sleep(POLL_S)
+        return alarms
 
     @contextlib.contextmanager
     def _explained(self, first: bool) -> Iterator[None]:

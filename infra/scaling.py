@@ -12,7 +12,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from infra.service import MAX_TASKS, MIN_TASKS
+from infra.options import MAX_TASKS, MIN_TASKS
 
 CPU_TARGET, MEMORY_TARGET = 70, 80
 CPU_LOW, MEMORY_LOW = 30, 50

@@ -70,7 +70,8 @@ class Rotation(Construct):
     """Rotates the password of one database user every 30 days.
 
     Between the change in MySQL and the new value in the secret, the old password is refused for a
-    moment; the service then reads the secret again, and the proxy keeps its open connections."""
+    moment; the service then reads the secret again, and the proxy keeps its open connections. `cbu
+    migrate`, which mends a password that differs, waits for longer than that moment."""
 
     def __init__(
         self,

@@ -5,12 +5,12 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from infra.data import Database, Images
+from infra.data import Database, Images, Proxy
 from infra.edge import Edge
 from infra.firewall import HTTP_PORT, Firewall
 from infra.identity import Identity
 from infra.network import LOAD_BALANCER_CIDRS, Network
-from infra.options import Options
+from infra.options import DESIRED_TASKS, MAX_TASKS, MIN_TASKS, Options
 from infra.registry import image_tag_parameter
 from infra.secrets import SERVING_USER, Secrets, may_read
 from infra.tasks import (
@@ -29,8 +29,6 @@ MEMORY_MIB = 1024
 NGINX_MEMORY_MIB = 256
 APP_MEMORY_MIB = MEMORY_MIB - NGINX_MEMORY_MIB
 
-MIN_TASKS, DESIRED_TASKS, MAX_TASKS = 2, 2, 10
-
 
 class Service(Construct):
     """Attributes: service, task."""
@@ -46,6 +44,7 @@ class Service(Construct):
         network: Network,
         firewall: Firewall,
         database: Database,
+        proxy: Proxy,
         images: Images,
         identity: Identity,
         secrets: Secrets,
@@ -80,7 +79,7 @@ class Service(Construct):
                 command=["serve"],
                 environment={
                     **service_environment(options),
-                    "DATABASE_URL": database.url(SERVING_USER),
+                    "DATABASE_URL": proxy.url(SERVING_USER),
                     "COGNITO_USER_POOL_ID": identity.pool.user_pool_id,
                     "COGNITO_CLIENT_ID": identity.client.user_pool_client_id,
                     "S3_BUCKET_NAME": images.bucket.bucket_name,
@@ -120,6 +119,8 @@ class Service(Construct):
             )
         )
         self.service = self._make_service(options, cluster, network, firewall)
+        # Tasks that start before the proxy answers would only wait.
+        self.service.node.add_dependency(proxy)
         edge.target_group.add_target(
             self.service.load_balancer_target(container_name="nginx", container_port=HTTP_PORT)
         )

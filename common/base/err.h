@@ -50,6 +50,8 @@ struct err {
     X(ERR_MIGRATION_CHANGED, 500, "migration_changed",                                             \
       "A migration differs from what was applied.")                                                \
     X(ERR_MIGRATION_FAILED, 500, "migration_failed", "A migration's statement failed.")            \
+    X(ERR_SERVING_USER, 500, "serving_user_failed",                                                \
+      "The user that the service works as could not be made.")                                     \
     X(ERR_SETTINGS_INVALID, 500, "settings_invalid", "The settings are invalid.")
 
 #define ERR_DECLARE(name, status, code, message) extern const struct err_kind name;

@@ -103,7 +103,12 @@ def test_queries_name_what_is_logged() -> None:
 KIND = re.compile(r"\bX\((ERR_\w+),\s*(\d+),\s*\"(\w+)\"")
 ERROR_TABLES = ("common/base/err.h", "common/auth/errors.h", "fcgi/api/errors.h")
 # Kinds of the command line; no answer carries them.
-NEVER_ANSWERED = {"migration_changed", "migration_failed", "settings_invalid"}
+NEVER_ANSWERED = {
+    "migration_changed",
+    "migration_failed",
+    "serving_user_failed",
+    "settings_invalid",
+}
 
 
 def _routes() -> str:

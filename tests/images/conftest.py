@@ -147,6 +147,13 @@ def make_task(stack: Stack, default: Assembly) -> Iterator[MakeTask]:
             memory_mib=int(definition["Memory"]),
         )
         address = stack.env["DATABASE_TCP_URL"]
+        fixed = {
+            variable["Name"]: variable["Value"]
+            for container in definition["ContainerDefinitions"]
+            for variable in container["Environment"]
+        }
+        # In the place of RDS's authorities, where the definition names them.
+        ca_file = fixed.get("DATABASE_CA_FILE", CA_IN_CONTAINER)
         task = Task(
             f"cbu-{number}",
             definition,
@@ -168,14 +175,14 @@ def make_task(stack: Stack, default: Assembly) -> Iterator[MakeTask]:
                 **changes,
             },
             local={
-                "DATABASE_CA_FILE": CA_IN_CONTAINER,
+                "DATABASE_CA_FILE": ca_file,
                 **{
                     name: value
                     for name, value in stack.env.items()
                     if name.startswith(("AWS_", "COGNITO_ENDPOINT", "COGNITO_JWKS"))
                 },
             },
-            files={stack.data / "tls/ca.pem": CA_IN_CONTAINER},
+            files={stack.data / "tls/ca.pem": ca_file},
         )
         made.append((task, cgroup))
         cgroup.__enter__()

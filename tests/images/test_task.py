@@ -86,20 +86,26 @@ def task(make_task: MakeTask, catalogue: None) -> Task:
 
 
 # ---- the migration task ----
-def test_the_migration_task_makes_the_tables_and_does_no_harm_twice(
+def test_the_first_migration_makes_tables_and_user_and_the_service_works(
     make_task: MakeTask, stack: Stack
 ) -> None:
+    """From a database as RDS makes it: empty, and nobody there but the admin. A second run does no
+    harm."""
     with admin_sql(stack) as sql:
         sql.run("DROP DATABASE cbu")
         sql.run("CREATE DATABASE cbu")
-    for _ in range(2):
-        migration = make_task("Migration")
-        migration.create()
-        container = migration.start("migrate")
-        assert container.wait() == 0, container.log()
+        sql.run("DROP USER cbu@'%'")
+        for _ in range(2):
+            migration = make_task("Migration")
+            migration.create()
+            container = migration.start("migrate")
+            assert container.wait() == 0, container.log()
     with admin_sql(stack) as sql:
         tables = {name for (name,) in sql.rows("SHOW TABLES")}
-    assert {"products", "categories", "schema_migrations"} <= tables
+        assert {"products", "categories", "schema_migrations"} <= tables
+        assert sql.value("SELECT COUNT(*) FROM mysql.user WHERE user = 'cbu'") == 1
+    make_task().start_all()
+    wait_for(lambda: status_of(LIST) == 200, "an empty list of products")
 
 
 # ---- the service task ----

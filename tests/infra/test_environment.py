@@ -1,9 +1,14 @@
 """The containers' environment: exactly these names, and nothing secret among the values."""
 
 import json
+import ssl
+import time
+from pathlib import Path
 
 import pytest
 from assembly import Assembly, synthesize
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # The first six were asked for by name.
 APP = {
@@ -24,6 +29,7 @@ APP = {
 NGINX = {"NGINX_REAL_IP_FROM", "STOP_TIMEOUT_S"}
 MIGRATE = {
     "AWS_REGION",
+    "DATABASE_CA_FILE",
     "DATABASE_SECRET_ARN",
     "DATABASE_URL",
     "LOG_LEVEL",
@@ -52,9 +58,44 @@ def test_values(default: Assembly) -> None:
 def test_the_database_url_names_the_proxy_and_no_password(default: Assembly) -> None:
     before, endpoint, after = default.environment("app")["DATABASE_URL"]["Fn::Join"][1]
     assert before == "mysql://cbu@"
-    assert "DatabaseProxy" in endpoint["Fn::ImportValue"]
-    assert endpoint["Fn::ImportValue"].split("DatabaseProxy")[1][8:].startswith("Endpoint")
+    (proxy,) = default.resources("AWS::RDS::DBProxy")
+    assert endpoint == {"Fn::GetAtt": [proxy, "Endpoint"]}
     assert after == ":3306/cbu"
+
+
+def test_the_migration_goes_past_the_proxy_and_knows_the_databases_authority(
+    default: Assembly,
+) -> None:
+    environment = default.environment("migrate")
+    (instance,) = default.resources("AWS::RDS::DBInstance")
+    for name, user in (("DATABASE_URL", "cbu"), ("MIGRATE_DATABASE_URL", "cbu_admin")):
+        before, endpoint, after = environment[name]["Fn::Join"][1]
+        assert (before, after) == (f"mysql://{user}@", ":3306/cbu")
+        assert f"{instance}EndpointAddress" in endpoint["Fn::ImportValue"]
+    authority = default.one("AWS::RDS::DBInstance")["CACertificateIdentifier"]
+    assert authority == "rds-ca-rsa2048-g1"
+    bundle = (ROOT / "infra/rds-ca.pem").read_text()
+    assert "# Amazon RDS us-east-2 Root CA RSA2048 G1," in bundle
+    assert environment["DATABASE_CA_FILE"] == "/usr/local/share/cbu/rds-ca.pem"
+    assert "COPY infra/rds-ca.pem /out/usr/local/share/cbu/\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_authorities_of_the_database_are_good_for_years() -> None:
+    bundle = ssl.create_default_context(cafile=str(ROOT / "infra/rds-ca.pem")).get_ca_certs()
+    rds = [each for each in bundle if "Amazon RDS" in str(each["subject"])]
+    assert len(rds) > 20
+    for each in rds:
+        assert each["subject"] == each["issuer"]
+        assert ssl.cert_time_to_seconds(str(each["notAfter"])) > time.time() + 5 * 365 * 86400
+
+
+def test_the_proxy_is_made_after_the_user_that_it_logs_in_as(default: Assembly) -> None:
+    """The migration makes that user, and the stack Service is deployed after it."""
+    for type in ("AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup"):
+        assert len(default.resources(type, "Service")) == len(default.resources(type)) == 1
+    (group,) = default.resources("AWS::RDS::DBProxyTargetGroup")
+    (service,) = default.resources("AWS::ECS::Service").values()
+    assert group in service["DependsOn"]
 
 
 def test_no_secret_is_injected_or_resolved(default: Assembly) -> None:

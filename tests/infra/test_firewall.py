@@ -9,7 +9,7 @@ NOWHERE = "255.255.255.255/32"  # stands for "none": see infra/firewall.py
 
 # Asked for: load balancer in 443 and 80 from anywhere, out everything to the tasks; tasks in 8000
 # from the load balancer, out 443 anywhere and 3306 to the database; database in 3306, out none.
-# Added: the proxy in between, and the rotation of passwords.
+# Added: the proxy in between, the migration past it, and the rotation of passwords.
 WANTED = {
     ("LoadBalancer", "in", "0.0.0.0/0", 443),
     ("LoadBalancer", "in", "0.0.0.0/0", 80),
@@ -20,7 +20,10 @@ WANTED = {
     ("Proxy", "in", "Tasks", 3306),
     ("Proxy", "out", "Database", 3306),
     ("Database", "in", "Proxy", 3306),
+    ("Database", "in", "Migration", 3306),
     ("Database", "in", "Rotation", 3306),
+    ("Migration", "out", "0.0.0.0/0", 443),
+    ("Migration", "out", "Database", 3306),
     ("Rotation", "out", "Database", 3306),
     ("Rotation", "out", "0.0.0.0/0", 443),
 }

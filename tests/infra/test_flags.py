@@ -286,3 +286,24 @@ def test_another_region_and_environment() -> None:
     assert "us-east-2" not in text
     assert "production" not in text
     assert "us-west-2a" in text
+
+
+def test_without_a_dns_record_the_domain_is_left_where_it_leads() -> None:
+    before, after = synthesize().types(), synthesize(dns_record="false").types()
+    assert dict(before - after) == {"AWS::Route53::RecordSet": 1}
+    assert not after - before
+
+
+def rate_rule(assembly: Assembly) -> dict[str, Any]:
+    rules = assembly.one("AWS::WAFv2::WebACL")["Rules"]
+    (rate,) = (rule for rule in rules if rule["Name"] == "rate")
+    return rate["Statement"]["RateBasedStatement"]
+
+
+def test_the_rate_rule_does_not_count_cloudfronts_own_addresses() -> None:
+    assert "ScopeDownStatement" not in rate_rule(alone("waf"))
+    scope = rate_rule(synthesize(waf="true", cloudfront="true"))["ScopeDownStatement"]
+    left_out = scope["NotStatement"]["Statement"]["ByteMatchStatement"]
+    assert left_out["SearchString"] == "/v1/images/"
+    assert left_out["PositionalConstraint"] == "STARTS_WITH"
+    assert left_out["FieldToMatch"] == {"UriPath": {}}

@@ -48,6 +48,9 @@ def test_alarms(default: Assembly) -> None:
     }
     assert set(alarms) == {
         "CpuHigh",
+        "DatabaseDown",
+        "NoHealthyHosts",
+        "RotationFailed",
         "MemoryHigh",
         "ErrorRate",
         "UnhealthyHosts",
@@ -64,12 +67,48 @@ def test_alarms(default: Assembly) -> None:
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": topic}], name
         assert alarm["OKActions"] == [{"Ref": topic}], name
-        assert alarm["TreatMissingData"] == "notBreaching", name
+        missing = {"DatabaseDown": "ignore", "NoHealthyHosts": "breaching"}
+        assert alarm["TreatMissingData"] == missing.get(name, "notBreaching"), name
         assert name in alarm["AlarmDescription"]
+    healthy = alarms["NoHealthyHosts"]
+    assert healthy["MetricName"] == "HealthyHostCount"
+    assert (healthy["ComparisonOperator"], healthy["Threshold"]) == ("LessThanThreshold", 1)
     assert alarms["DatabaseStorageLow"]["Threshold"] == 4 * 2**30
     assert alarms["DatabaseCreditsLow"]["EvaluationPeriods"] == 3
     assert alarms["SlowResponses"]["ExtendedStatistic"] == "p99"
     assert alarms["ProxyPinned"]["MetricName"] == "DatabaseConnectionsCurrentlySessionPinned"
+
+
+def test_the_alarm_of_the_database_lasts_as_long_as_the_outage(default: Assembly) -> None:
+    """A keeper logs a change once; what ends the alarm is the event that ends the outage."""
+    filters = [
+        f["Properties"]
+        for f in default.resources("AWS::Logs::MetricFilter").values()
+        if f["Properties"]["MetricTransformations"][0]["MetricName"] == "DatabaseDown"
+    ]
+    values = {f["FilterPattern"]: f["MetricTransformations"][0]["MetricValue"] for f in filters}
+    event = '($.event = "database.state")'
+    assert values == {
+        f'{{ {event} && ($.state != "up") }}': "1",
+        f'{{ {event} && ($.state = "up") }}': "0",
+    }
+    assert not any("DefaultValue" in f["MetricTransformations"][0] for f in filters)
+
+
+def test_the_alarm_of_the_rotation_watches_the_functions_that_there_are(default: Assembly) -> None:
+    functions = {
+        schedule["Properties"]["HostedRotationLambda"]["RotationLambdaName"]
+        for schedule in default.resources("AWS::SecretsManager::RotationSchedule").values()
+    }
+    (alarm,) = (
+        a["Properties"]
+        for a in default.resources("AWS::CloudWatch::Alarm").values()
+        if a["Properties"].get("AlarmName", "").endswith("-RotationFailed")
+    )
+    metrics = [m["MetricStat"]["Metric"] for m in alarm["Metrics"] if "MetricStat" in m]
+    assert {m["MetricName"] for m in metrics} == {"Errors"}
+    assert {m["Dimensions"][0]["Value"] for m in metrics} == functions
+    assert alarm["EvaluationPeriods"] == 1
 
 
 def test_error_rate_counts_the_load_balancers_own_failures(default: Assembly) -> None:

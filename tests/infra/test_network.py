@@ -1,5 +1,7 @@
 """Where things are in the network."""
 
+from typing import Any
+
 from assembly import Assembly
 
 
@@ -26,11 +28,17 @@ def test_the_nat_gateway_is_in_the_first_zone(default: Assembly) -> None:
     assert default.resources("AWS::EC2::Subnet")[id]["Properties"]["CidrBlock"] == "10.0.1.0/24"
 
 
+def subnet_of(reference: dict[str, str], subnets: dict[str, Any]) -> str:
+    """Logical id; from another stack the export's name holds it."""
+    text = reference.get("Ref") or reference["Fn::ImportValue"]
+    return next(id for id in subnets if id in text)
+
+
 def test_database_and_proxy_are_in_private_subnets(default: Assembly) -> None:
     subnets = default.resources("AWS::EC2::Subnet")
     for ids in (
         default.one("AWS::RDS::DBSubnetGroup")["SubnetIds"],
         default.one("AWS::RDS::DBProxy")["VpcSubnetIds"],
     ):
-        cidrs = {subnets[id["Ref"]]["Properties"]["CidrBlock"] for id in ids}
+        cidrs = {subnets[subnet_of(id, subnets)]["Properties"]["CidrBlock"] for id in ids}
         assert cidrs == {"10.0.2.0/24", "10.0.12.0/24"}

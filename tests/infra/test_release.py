@@ -2,6 +2,7 @@
 on the PATH stand in for AWS's, the CDK's, Docker's and git, and write down what they were asked."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -66,9 +67,14 @@ def deployments(*states: tuple[str, str]) -> str:
 STEADY = deployments(("PRIMARY", "COMPLETED"))
 PUSHED = row("batch-get-image", out=f"{TAG}-app\t{TAG}-nginx\n")
 
+# What a failed first deployment may leave.
+LEFT = (
+    "AWS::ElasticLoadBalancingV2::LoadBalancer\tarn:balancer\nAWS::EC2::VPC\tvpc-1\n"
+    "AWS::RDS::DBInstance\tcbu-production\nAWS::Cognito::UserPool\tus-east-2_pool\n"
+)
+
 # A service that is deployed and well. Rows that a test gives come first.
 WORLD = [
-    row("git rev-parse --short=12 HEAD", out=TAG),
     row("git rev-parse HEAD", out=HEAD),
     row("git status", out=""),
     row("git describe --always --dirty", out="fedcba9-dirty"),
@@ -78,15 +84,18 @@ WORLD = [
     row("docker inspect", out=PINNED),
     output("base", "ClusterName", "the-cluster"),
     output("base", "TaskSubnets", "subnet-1,subnet-2"),
-    output("base", "TaskSecurityGroup", "sg-1"),
+    output("base", "MigrationSecurityGroup", "sg-1"),
     output("migration", "TaskDefinition", "arn:migration:7"),
     output("service", "ServiceName", "the-service"),
+    output("service", "LoadBalancer", "balancer.example.com"),
     output("service", "Address", "https://cbu.example.com"),
     output("service", "ImageTag", "fedcba987654"),
     row("describe-stacks", "ParameterKey", out="AlarmEmail\tDesiredCount\tHostedZoneId\tImageTag"),
     row("describe-stacks", out="UPDATE_COMPLETE"),
     row("run-task", out="arn:task:1"),
     row("describe-tasks", out='{"status": "STOPPED", "code": 0, "reason": "Essential container"}'),
+    row("list-stack-resources", out=LEFT),
+    row("curl", out="200"),
     row("describe-services", "desiredCount", out="4"),
     row("describe-services", "services[0].deployments", out=STEADY),
     row("describe-services", "events", out='["(service x) has reached a steady state."]'),
@@ -104,7 +113,10 @@ class Done:
 
     def changes(self) -> list[str]:
         """What was run that changes something, in its order, without the options."""
-        changing = ("npx", "docker", "aws ecs run-task", "aws cloudformation update-stack")
+        changing = (
+            *("npx", "docker", "aws ecs run-task", "aws rds", "aws cognito-idp", "aws elbv2"),
+            *("aws cloudformation update-", "aws cloudformation delete-stack"),
+        )
         harmless = ("docker info", "docker inspect")
         return [
             line
@@ -241,6 +253,7 @@ def test_an_interrupted_push_is_finished(release: Run) -> None:
     [
         (row("git status", out=" M Makefile"), {}, "files differ"),
         (row("git unused"), {"IMAGE_TAG": "abcdef123456"}, "is not the commit"),
+        (row("git unused"), {"IMAGE_TAG": HEAD[:7]}, "is not the commit"),
         (row("docker inspect", out="localhost/cbu-base:bookworm"), {}, "is not pushed"),
         (
             row("batch-get-image", error="RepositoryNotFoundException: ...", code=254),
@@ -283,7 +296,9 @@ def test_deploy_migrates_first_then_replaces_the_tasks_then_watches(release: Run
     assert "--parameters DesiredCount=4" in done.lines("deploy Service")[0]
     lines = [line for line, _ in done.calls]
     assert lines.index(done.lines("curl")[0]) > lines.index(done.lines("deploy Service")[0])
-    assert "https://cbu.example.com/health/live" in done.lines("curl")[0]
+    live, products = done.lines("curl")
+    assert live.endswith(" https://cbu.example.com/health/live")
+    assert re.search(r" https://cbu.example.com/v1/products\?limit=1&price_min=\d+$", products)
     assert "steady" in done.said
     assert f"deploy {TAG}, with the templates of fedcba9-dirty" in done.said
 
@@ -334,14 +349,80 @@ def test_the_first_deployment_needs_zone_and_address(release: Run) -> None:
     assert "DesiredCount" not in service
 
 
-@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"])
+def left_as(stack: str, status: str) -> dict[str, object]:
+    return row("describe-stacks", f"cbu-production-{stack}", "StackStatus", out=status, times=1)
+
+
+REMOVAL = (
+    "aws elbv2 modify-load-balancer-attributes --attributes"
+    " Key=deletion_protection.enabled,Value=false --load-balancer-arn arn:balancer",
+    "aws rds modify-db-instance --no-deletion-protection --apply-immediately"
+    " --db-instance-identifier cbu-production",
+    "aws cognito-idp update-user-pool --deletion-protection INACTIVE --user-pool-id us-east-2_pool",
+    "update-termination-protection --no-enable-termination-protection --stack-name cbu-production-",
+    "delete-stack --stack-name cbu-production-",
+)
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"],
+)
 def test_a_first_deployment_that_failed_can_be_repeated(release: Run, status: str) -> None:
-    left = row("describe-stacks", "cbu-production-service", "StackStatus", out=status, times=1)
+    left = left_as("service", status)
     done = release("deploy", PUSHED, left)
     assert (done.code, done.changes()) == (64, [])
     done = release("deploy", PUSHED, left, **FIRST)
     assert done.code == 0, done.said
+    assert f"remove what cbu-production-service ({status}) has left" in done.said
+    assert in_order(
+        done.changes(), *REMOVAL, "deploy Migration", "aws ecs run-task", "deploy Service"
+    )
+    lines = [line for line, _ in done.calls]
+    gone = lines.index(done.lines("wait stack-delete-complete")[0])
+    assert gone < lines.index(done.lines("deploy Migration")[0])
     assert "DesiredCount" not in done.lines("deploy Service")[0]
+
+
+def test_a_stack_that_was_only_reviewed_needs_no_removal(release: Run) -> None:
+    done = release("deploy", PUSHED, left_as("service", "REVIEW_IN_PROGRESS"), **FIRST)
+    assert done.code == 0, done.said
+    assert in_order(done.changes(), "deploy Migration", "aws ecs run-task", "deploy Service")
+
+
+@pytest.mark.parametrize("stack", ["base", "registry"])
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"])
+def test_a_kept_stack_whose_first_deployment_failed_is_removed_first(
+    release: Run, stack: str, status: str
+) -> None:
+    done = release(f"deploy-{stack}", left_as(stack, status))
+    assert done.code == 0, done.said
+    assert in_order(done.changes(), *REMOVAL, f"deploy {stack.capitalize()}")
+    done = release(f"deploy-{stack}", left_as(stack, status), confirm="")
+    assert (done.code, done.changes()) == (64, [])
+
+
+def test_a_stack_with_data_that_somebody_wants_to_delete_is_left_alone(release: Run) -> None:
+    done = release("deploy-base", left_as("base", "DELETE_FAILED"))
+    assert (done.code, done.changes()) == (69, [])
+    assert "A stack that will not go" in done.said
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (left_as("service", "UPDATE_ROLLBACK_FAILED"), "continue-update-rollback"),
+        (left_as("service", "UPDATE_IN_PROGRESS"), "UPDATE_IN_PROGRESS"),
+        (row("describe-services", "desiredCount", out="0"), "set to 0 tasks by hand"),
+    ],
+)
+def test_a_service_that_cannot_be_updated_is_found_out_before_anything_is_done(
+    release: Run, command: str, world: dict, said: str
+) -> None:
+    done = release(command, PUSHED, world, TO=TAG)
+    assert (done.code, done.changes()) == (69, [])
+    assert said in done.said
 
 
 def test_deploy_without_images_says_push(release: Run) -> None:
@@ -412,6 +493,8 @@ def test_watch_waits_until_old_tasks_are_gone(release: Run) -> None:
         ),
         (row("describe-alarms", out="cbu-production-ErrorRate"), "cbu-production-ErrorRate"),
         (row("curl", error="connection refused", code=7), "connection refused"),
+        (row("curl", "/health/live", out="503"), "answers 503"),
+        (row("curl", "/v1/products", out="503"), "answers 503"),
     ],
 )
 def test_watch_fails(release: Run, world: dict, said: str) -> None:
@@ -420,7 +503,28 @@ def test_watch_fails(release: Run, world: dict, said: str) -> None:
     assert said in done.said
 
 
+def test_watch_gives_an_alarm_time_to_end(release: Run) -> None:
+    done = release("watch", row("describe-alarms", out="cbu-production-NoHealthyHosts", times=2))
+    assert done.code == 0, done.said
+    assert len(done.lines("describe-alarms")) == 3
+
+
+def test_watch_asks_the_load_balancer_where_the_name_leads_elsewhere(release: Run) -> None:
+    done = release("watch", CONTEXT="dns_record=false")
+    assert done.code == 0, done.said
+    asked = done.lines("curl", "--connect-to cbu.example.com:443:balancer.example.com:443")
+    assert len(asked) == len(done.lines("curl")) == 2
+
+
 # ---- rollback ----
+def test_rollback_to_what_is_deployed_is_refused(release: Run) -> None:
+    deployed = "fedcba987654"
+    pushed = row("batch-get-image", out=f"{deployed}-app\t{deployed}-nginx\n")
+    done = release("rollback", pushed, TO=deployed)
+    assert (done.code, done.changes()) == (64, [])
+    assert "fedcba987654 is what is deployed" in done.said
+
+
 def test_rollback_changes_the_image_and_nothing_else(release: Run) -> None:
     done = release("rollback", PUSHED, TO=TAG)
     assert done.code == 0, done.said

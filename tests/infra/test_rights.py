@@ -124,10 +124,7 @@ def test_roles_of_the_migration(default: Assembly) -> None:
 def test_role_of_the_proxy(default: Assembly) -> None:
     role = default.one("AWS::RDS::DBProxy")["RoleArn"]["Fn::GetAtt"][0]
     read = READ_SECRET | {"secretsmanager:DescribeSecret"}
-    assert actions_by_resource(default, role) == {
-        "SecretsDatabaseAdmin": read,
-        "SecretsDatabaseServing": read,
-    }
+    assert actions_by_resource(default, role) == {"SecretsDatabaseServing": read}
 
 
 @pytest.mark.parametrize("everything", [False, True], ids=["default", "all flags"])

@@ -33,6 +33,38 @@ def test_every_alarm_has_an_entry(default: Assembly) -> None:
     assert names <= set(entries)
 
 
+def test_the_query_of_the_runbook_shows_every_event_that_wakes_somebody(default: Assembly) -> None:
+    """ServiceErrors counts events of level ERROR; whoever follows the runbook must see each."""
+    (entry,) = re.findall(r"^\| `ServiceErrors` \|.*$", INFRASTRUCTURE, re.M)
+    named = re.findall(r'query "([\w ]+)"', entry)
+    queries = {
+        q["Properties"]["Name"].rpartition("/")[2]: q["Properties"]["QueryString"]
+        for q in default.resources("AWS::Logs::QueryDefinition").values()
+    }
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    errors = re.findall(r"^\| `([\w.]+)` \| (?:INFO, )?ERROR \|", operations, re.M)
+    assert {"database.state", "keys.expired", "request.failed"} <= set(errors)
+    for event in errors:
+        line = {"event": event, "level": "ERROR"}
+        assert any(is_shown(queries[name], line) for name in named), event
+
+
+def is_shown(query: str, line: dict[str, str]) -> bool:
+    """Whether the filters of a query let a line through; of those that the saved queries have."""
+    for command in (part.strip() for part in query.split("|")):
+        if not command.startswith("filter "):
+            continue
+        if equal := re.fullmatch(r'filter (\w+) = "([\w.]+)"', command):
+            shown = line[equal[1]] == equal[2]
+        else:
+            like = re.fullmatch(r"filter (\w+) like /(.+)/", command)
+            assert like, command
+            shown = re.search(like[2].replace("\\.", "[.]"), line[like[1]]) is not None
+        if not shown:
+            return False
+    return True
+
+
 def test_release_commands_name_parameters_and_outputs_that_exist() -> None:
     assembly = synthesize(**FLAGS)
     known = {name.split(".")[1] for name in assembly.parameters()}
@@ -44,7 +76,7 @@ def test_release_commands_name_parameters_and_outputs_that_exist() -> None:
         for output in template.get("Outputs", {})
     }
     used = {tuple(ast.literal_eval(each) for each in call.args) for call in calls("_output")}
-    assert len(used) == 6
+    assert len(used) == 7
     assert used <= outputs
 
 

@@ -92,7 +92,7 @@ class Sql:
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             unix_socket=unquote(parts.query.removeprefix("socket=")),
-            database=parts.path.removeprefix("/"),
+            database=unquote(parts.path.removeprefix("/")),
             charset="utf8mb4",
             autocommit=True,
             read_timeout=PATIENCE_S,
@@ -217,8 +217,7 @@ class Stack:
             admin.run(
                 f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci"
             )
-            for host in ("localhost", "127.0.0.1"):
-                admin.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO cbu@'{host}'")
+            admin.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO cbu@'%'")
         if migrated:
             done = run_cbu("migrate", DATABASE_URL=admin_url)
             assert done.returncode == 0, done.stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
+import pymysql
 import pytest
 from nginx_server import ROOT
 from stacks import (
@@ -16,10 +19,13 @@ from stacks import (
     EX_SOFTWARE,
     EX_UNAVAILABLE,
     Database,
+    Sql,
+    Stack,
     locked,
     plain_environment,
     run_cbu,
     wait_for,
+    with_database,
 )
 
 FIRST = "CREATE TABLE marks (mark INT NOT NULL);\nINSERT INTO marks VALUES (1);\n"
@@ -245,3 +251,110 @@ def test_database_that_is_not_there(tmp_path: Path) -> None:
     done = run_cbu("migrate", DATABASE_URL=url)
     assert done.returncode == EX_UNAVAILABLE
     assert "database_down" in done.stderr and "secret-password" not in done.stderr
+
+
+# ---- the user that the service works as ----
+ACCOUNT = r"o'dd\name"  # what must be quoted, and escaped in an address
+ODD_NAME = "cbu_o`dd"  # a database: _ is a pattern in GRANT, ` ends a name
+RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+
+
+@pytest.fixture
+def odd(make_database: Callable[..., Database], stack: Stack) -> Iterator[Database]:
+    """An empty database, whose serving user is one that the server does not know."""
+    base = make_database(migrated=False)
+    base.sql.run("DROP DATABASE IF EXISTS `cbu_o``dd`")
+    base.sql.run("CREATE DATABASE `cbu_o``dd`")
+    admin_url = with_database(base.admin_url, quote(ODD_NAME))
+    server = urlsplit(admin_url)
+    url = server._replace(netloc=f"{quote(ACCOUNT)}:first@localhost").geturl()
+    database = Database(ODD_NAME, url, admin_url)
+    yield database
+    base.sql.run("DROP USER IF EXISTS %s@'%%'", ACCOUNT)
+    base.sql.run("DROP DATABASE `cbu_o``dd`")
+    database.sql.close()
+    base.sql.close()
+
+
+def migrate_both(database: Database, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run_cbu(
+        "migrate",
+        **{"DATABASE_URL": database.url, "MIGRATE_DATABASE_URL": database.admin_url, **settings},
+    )
+
+
+def with_password(url: str, password: str) -> str:
+    user = urlsplit(url).netloc.partition(":")[0]
+    return urlsplit(url)._replace(netloc=f"{user}:{password}@localhost").geturl()
+
+
+def held_rights(database: Database, url: str) -> set[tuple[str, str]]:
+    """Where the user of this address has which rights, as it sees itself."""
+    with contextlib.closing(Sql(url)) as sql:
+        rows = sql.rows(
+            "SELECT table_schema, privilege_type FROM information_schema.schema_privileges"
+            " UNION ALL SELECT '*', privilege_type FROM information_schema.user_privileges"
+        )
+    return {(schema, right) for schema, right in rows if right != "USAGE"}
+
+
+def test_migration_makes_the_serving_user(odd: Database) -> None:
+    with pytest.raises(pymysql.OperationalError):
+        Sql(odd.url)
+    first = migrate_both(odd)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "the serving user has its rights" in first.stdout
+    assert held_rights(odd, odd.url) == {(r"cbu\_o`dd", right) for right in RIGHTS}
+    assert run_cbu("import", "-", input="", DATABASE_URL=odd.url).returncode == 0
+    with contextlib.closing(Sql(odd.url)) as sql, pytest.raises(pymysql.OperationalError):
+        sql.run("CREATE TABLE no_right (x INT)")
+    again = migrate_both(odd)
+    assert (again.returncode, again.stdout) == (0, "the database is up to date\n")
+
+
+def test_migration_gives_the_serving_user_its_password_only_when_it_is_refused(
+    odd: Database,
+) -> None:
+    assert migrate_both(odd).returncode == 0
+    changed = with_password(odd.url, "s'ec\\ond-%25")
+    done = migrate_both(odd, DATABASE_URL=changed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "password again" in done.stdout and "ond-" not in done.stdout
+    assert held_rights(odd, changed)
+    with pytest.raises(pymysql.OperationalError):
+        Sql(odd.url)
+    # What a person took away comes back, and nothing else is touched.
+    odd.sql.run(r"REVOKE DELETE ON `cbu\_o``dd`.* FROM %s@'%%'", ACCOUNT)
+    done = migrate_both(odd, DATABASE_URL=changed)
+    assert done.returncode == 0 and "password again" not in done.stdout
+    assert len(held_rights(odd, changed)) == len(RIGHTS)
+
+
+def test_serving_user_that_is_right_needs_no_rights_of_the_migrating_one(odd: Database) -> None:
+    """A user who may change tables and nothing else can migrate, where others make the users."""
+    assert migrate_both(odd).returncode == 0
+    odd.sql.run("CREATE USER ddl@'%' IDENTIFIED BY 'ddl-password'")
+    try:
+        odd.sql.run(r"GRANT ALL ON `cbu\_o``dd`.* TO ddl@'%'")
+        server = urlsplit(odd.admin_url)
+        ddl = server._replace(netloc="ddl:ddl-password@localhost").geturl()
+        done = migrate_both(odd, MIGRATE_DATABASE_URL=ddl)
+        assert (done.returncode, done.stderr) == (0, "")
+        # It may not make the one that is missing, and says so without the password.
+        unknown = server._replace(netloc="nobody:secret-password@localhost").geturl()
+        done = migrate_both(odd, MIGRATE_DATABASE_URL=ddl, DATABASE_URL=unknown)
+        assert done.returncode == EX_SOFTWARE
+        assert "serving_user_failed: CREATE USER for the serving user nobody" in done.stderr
+        assert "1227" in done.stderr and "secret-password" not in done.stderr + done.stdout
+    finally:
+        odd.sql.run("DROP USER ddl@'%'")
+
+
+def test_account_for_a_narrower_host_is_named_as_the_reason(odd: Database) -> None:
+    odd.sql.run("CREATE USER %s@'localhost' IDENTIFIED BY 'other'", ACCOUNT)
+    try:
+        done = migrate_both(odd)
+        assert done.returncode == EX_SOFTWARE
+        assert "narrower host" in done.stderr
+    finally:
+        odd.sql.run("DROP USER %s@'localhost'", ACCOUNT)

@@ -43,6 +43,7 @@
     X("db/mysql", db_mysql)                                                                        \
     X("db/db", db_db)                                                                              \
     X("db/migrate", db_migrate)                                                                    \
+    X("db/serving_user", db_serving_user)                                                          \
     X("fcgi/settings", fcgi_settings)                                                              \
     X("api/caller", api_caller)                                                                    \
     X("api/cursor", api_cursor)                                                                    \
