@@ -68,6 +68,7 @@ static const struct url_row {
     {"", "http:///x", NULL},
     {"", "http://[::1", NULL},
     {"", "https://user:pw@credentials.example/", NULL},
+    {"", "https://credentials.example/?user:pw@", NULL},
     {"", "ftp://127.0.0.1/", NULL},
     {"", "file:///etc/passwd", NULL},
     {"", "HTTP://127.0.0.1/", NULL}, /* nobody writes it so; better refused than misread */

@@ -33,6 +33,7 @@
     X("auth/jwks", auth_jwks)                                                                      \
     X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
+    X("aws/names", aws_names)                                                                      \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
     X("aws/s3", aws_s3)                                                                            \
