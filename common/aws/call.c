@@ -160,7 +160,7 @@ static bool sign(const struct sending *s, int64_t now, struct aws_pair *headers,
         return false;
     add_header(headers, count, SLICE("x-amz-date"), made.date);
     add_header(headers, count, SLICE("Authorization"), made.authorization);
-    if (s->credentials->session_token.ptr)
+    if (s->credentials->session_token.len > 0)
         add_header(headers, count, SLICE("x-amz-security-token"), s->credentials->session_token);
     if (call->rules.payload_header)
         add_header(headers, count, SLICE("x-amz-content-sha256"), req.payload_hash);
