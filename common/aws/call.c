@@ -34,6 +34,11 @@ void aws_client_done(struct aws_client *client)
     sigv4_key_wipe(&client->key);
 }
 
+int64_t aws_client_now_s(const struct aws_client *client)
+{
+    return world_now_ms(client->world) / MS_PER_S + client->skew_s;
+}
+
 /* ---- decisions ---- */
 
 static bool is_listed(struct slice code, const struct slice *list, size_t count)
@@ -44,21 +49,28 @@ static bool is_listed(struct slice code, const struct slice *list, size_t count)
     return false;
 }
 
-static bool is_throttling(struct slice code)
+/* Codes that pass by themselves, as botocore lists them (retries/standard.py): throttling, and what
+ * it calls transient. The last one is Secrets Manager's own trouble. */
+static bool is_passing(struct slice code)
 {
     static const struct slice codes[] = {
         SLICE_INIT("Throttling"),
         SLICE_INIT("ThrottlingException"),
         SLICE_INIT("ThrottledException"),
-        SLICE_INIT("RequestThrottled"),
-        SLICE_INIT("TooManyRequestsException"),
-        SLICE_INIT("RequestLimitExceeded"),
         SLICE_INIT("RequestThrottledException"),
-        SLICE_INIT("SlowDown"),
-        SLICE_INIT("InternalServiceError"),
-        SLICE_INIT("RequestTimeout"),
-        SLICE_INIT("PriorRequestNotComplete"),
+        SLICE_INIT("TooManyRequestsException"),
         SLICE_INIT("ProvisionedThroughputExceededException"),
+        SLICE_INIT("TransactionInProgressException"),
+        SLICE_INIT("RequestLimitExceeded"),
+        SLICE_INIT("BandwidthLimitExceeded"),
+        SLICE_INIT("LimitExceededException"),
+        SLICE_INIT("RequestThrottled"),
+        SLICE_INIT("SlowDown"),
+        SLICE_INIT("PriorRequestNotComplete"),
+        SLICE_INIT("EC2ThrottledException"),
+        SLICE_INIT("RequestTimeout"),
+        SLICE_INIT("RequestTimeoutException"),
+        SLICE_INIT("InternalServiceError"),
     };
     return is_listed(code, ARRAY(codes));
 }
@@ -85,7 +97,7 @@ enum call_next call_judge(const struct call_outcome *o)
     if (clock_off && (is_clock_refusal(o->code) || refused_without_code))
         return o->clock_corrected ? CALL_TAKE : CALL_AGAIN_CLOCK;
     if (o->status == 429 || o->status == 500 || (o->status >= 502 && o->status <= 504) ||
-        (o->status >= 400 && is_throttling(o->code)))
+        (o->status >= 400 && is_passing(o->code)))
         return CALL_AGAIN;
     return CALL_TAKE;
 }
@@ -160,7 +172,7 @@ static bool sign(const struct sending *s, int64_t now, struct aws_pair *headers,
         return false;
     add_header(headers, count, SLICE("x-amz-date"), made.date);
     add_header(headers, count, SLICE("Authorization"), made.authorization);
-    if (s->credentials->session_token.ptr)
+    if (s->credentials->session_token.len > 0)
         add_header(headers, count, SLICE("x-amz-security-token"), s->credentials->session_token);
     if (call->rules.payload_header)
         add_header(headers, count, SLICE("x-amz-content-sha256"), req.payload_hash);
@@ -219,7 +231,8 @@ static struct call_outcome outcome_of(const struct sending *s, int64_t now,
         .status = answer->status,
         .code =
             answer->status >= 400 ? answer_error_code(answer->body, s->arena) : (struct slice){0},
-        .clock_off_s = date < 0 ? 0 : date - now,
+        /* Who is not asked with a signature is no judge of clocks: it may be any host. */
+        .clock_off_s = date < 0 || !s->credentials ? 0 : date - now,
         .clock_corrected = s->clock_corrected,
     };
 }
@@ -278,7 +291,7 @@ bool aws_call_send(struct aws_client *client, const struct aws_credentials *cred
     for (;;) {
         struct http_answer answer = {0};
         struct err failure = {0};
-        int64_t now = world_now_ms(client->world) / MS_PER_S + client->skew_s;
+        int64_t now = aws_client_now_s(client);
         s.attempts++;
         (void)!send_once(&s, now, &answer, &failure);
         struct call_outcome outcome = outcome_of(&s, now, &answer, &failure);

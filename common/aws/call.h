@@ -24,10 +24,12 @@ struct aws_client {
     const struct world *world;
     struct http_outside outside;
     struct aws_limits limits;
-    int64_t skew_s; /* the services' clock less ours; learned from a refusal */
+    int64_t skew_s; /* the services' clock less ours; learned from a refusal of a signed call */
     struct sigv4_key key;
 };
 void aws_client_done(struct aws_client *client);
+/* The services' time, as far as we know it, in Unix seconds: what credentials expire by. */
+int64_t aws_client_now_s(const struct aws_client *client);
 
 struct aws_call {
     const char *service, *operation; /* "secretsmanager", "GetSecretValue"; the first signs, too */
@@ -62,7 +64,7 @@ struct call_outcome {
     const struct err_kind *failure; /* NULL: an answer came */
     int status;
     struct slice code;    /* of the answer; see answer_error_code() */
-    int64_t clock_off_s;  /* the answer's Date less the time we signed with; 0 when it has none */
+    int64_t clock_off_s;  /* the answer's Date less the time we signed with; 0: none, unsigned */
     bool clock_corrected; /* in this call */
 };
 enum call_next call_judge(const struct call_outcome *outcome);

@@ -40,7 +40,8 @@ struct http_outside {
 };
 
 /* A handle keeps its connections for the next request; it belongs to one process and thread, and is
- * opened after fork(). `ca_file`: PEM bundle, or NULL for the system's; borrowed. */
+ * opened after fork(). `ca_file`: PEM bundle of all authorities that are trusted, or NULL for the
+ * system's; borrowed. */
 struct http_client;
 struct http_client *http_client_open(const char *ca_file, struct err *err) MUST_USE;
 void http_client_close(struct http_client *client); /* NULL is fine */

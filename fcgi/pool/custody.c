@@ -16,6 +16,14 @@
 #define SUSPECT_EVERY_MS  2000
 #define APP_SECRET_MIN    32
 
+/* Logins are copied whole between the two, here and where they are used. */
+#define SAME_ROOM(in_set, in_target)                                                               \
+    _Static_assert(sizeof((struct vault_set *)0)->in_set ==                                        \
+                       sizeof((struct db_target *)0)->in_target,                                   \
+                   "copied whole")
+SAME_ROOM(database_user, user);
+SAME_ROOM(database_password, password);
+
 const char *custody_item_name(enum custody_item item)
 {
     static const char *const names[] = {"credentials", "database_secret", "app_secret",
@@ -174,7 +182,7 @@ static bool get_secret(struct aws_client *client, const struct conf *conf,
 
 static bool needs_credentials(const struct custody *c, struct err *err)
 {
-    return credentials_live(&c->set.credentials, world_now_ms(c->world) / MS_PER_S) ||
+    return credentials_live(&c->set.credentials, aws_client_now_s(&c->client)) ||
            err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
 }
 
@@ -192,7 +200,7 @@ static bool look_credentials(struct custody *c, bool *ret_changed, struct err *e
 {
     CLEANUP(credentials_wipe) struct credentials fetched = {0};
     const struct credentials_settings settings = credentials_settings_of(c->conf);
-    int64_t now_s = world_now_ms(c->world) / MS_PER_S;
+    int64_t now_s = aws_client_now_s(&c->client);
     if (!credentials_fetch(&settings, &c->client, &c->arena, &fetched, err))
         return false;
     if (!credentials_live(&fetched, now_s))
@@ -412,7 +420,7 @@ void custody_hurry(struct custody *c, unsigned needs)
 
 static int64_t next_due_ms(const struct custody *c, enum custody_item item)
 {
-    int64_t now_ms = world_monotonic_ms(c->world), now_s = world_now_ms(c->world) / MS_PER_S;
+    int64_t now_ms = world_monotonic_ms(c->world), now_s = aws_client_now_s(&c->client);
     uint32_t random = world_random_below(c->world, 1000);
     if (c->items[item].failures > 0)
         return now_ms + custody_pause_ms(c->items[item].failures, random);

@@ -119,11 +119,12 @@ static void look_at_secrets(struct keeper *k)
 }
 
 /* By the monotonic clock, as all that is published; 0: never. */
-static int64_t credentials_end_ms(const struct credentials *c, const struct world *world)
+static int64_t credentials_end_ms(const struct custody *custody, const struct world *world)
 {
-    if (c->expires_s == 0)
+    int64_t expires_s = custody->set.credentials.expires_s;
+    if (expires_s == 0)
         return 0;
-    return world_monotonic_ms(world) + c->expires_s * MS_PER_S - world_now_ms(world);
+    return world_monotonic_ms(world) + (expires_s - aws_client_now_s(&custody->client)) * MS_PER_S;
 }
 
 static void look_at_database(struct keeper *k, const struct world *world, struct scoreboard *board)
@@ -136,7 +137,7 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
         buf_add(&missing, missing.len > 0 ? SLICE(", keys") : SLICE("keys"));
     if (!buf_cstr(&missing))
         copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
-    seen.credentials_end_ms = credentials_end_ms(&k->custody.set.credentials, world);
+    seen.credentials_end_ms = credentials_end_ms(&k->custody, world);
     seen.bucket = k->custody.bucket;
     copy_text(seen.bucket_error, sizeof seen.bucket_error,
               slice_from_cstr(k->custody.bucket_error));

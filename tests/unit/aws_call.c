@@ -25,6 +25,17 @@ static const struct judge_row {
     {"504", {.status = 504}, CALL_AGAIN},
     {"throttled", {.status = 400, .code = SLICE_INIT("ThrottlingException")}, CALL_AGAIN},
     {"slow down", {.status = 400, .code = SLICE_INIT("SlowDown")}, CALL_AGAIN},
+    {"slow down, in botocore's newest words",
+     {.status = 400, .code = SLICE_INIT("EC2ThrottledException")},
+     CALL_AGAIN},
+    {"bandwidth", {.status = 400, .code = SLICE_INIT("BandwidthLimitExceeded")}, CALL_AGAIN},
+    {"a limit", {.status = 400, .code = SLICE_INIT("LimitExceededException")}, CALL_AGAIN},
+    {"in progress",
+     {.status = 400, .code = SLICE_INIT("TransactionInProgressException")},
+     CALL_AGAIN},
+    {"a timeout of theirs",
+     {.status = 400, .code = SLICE_INIT("RequestTimeoutException")},
+     CALL_AGAIN},
     {"denied", {.status = 400, .code = SLICE_INIT("AccessDeniedException")}, CALL_TAKE},
     {"bad signature, right clock",
      {.status = 400, .code = SLICE_INIT("InvalidSignatureException"), .clock_off_s = 3},
@@ -196,6 +207,24 @@ START_TEST(call_without_credentials_is_not_signed)
 }
 END_TEST
 
+/* The credentials endpoint may be any host: its clock is no reason to sign with another time. */
+START_TEST(call_takes_no_clock_from_an_unsigned_answer)
+{
+    static const struct fake_http_answer refusal = {
+        .status = 403, .body = "", .date = "Sun, 22 Nov 2026 22:07:11 GMT"};
+    struct fake_http f;
+    struct arena arena = test_arena(KIB(256));
+    struct err err = {0};
+    struct http_answer answer = {0};
+    fake_http_open(&f, &refusal, 1);
+    ck_assert(send(&f, NULL, &arena, &answer, &err));
+    ck_assert_int_eq(answer.status, 403);
+    ck_assert_int_eq(f.client.skew_s, 0);
+    fake_http_close(&f);
+    arena_done(&arena);
+}
+END_TEST
+
 /* However often it is tried, one call needs the memory of one attempt, and no attempt may take
  * longer than what is left of the budget. */
 START_TEST(call_is_bounded)
@@ -251,6 +280,7 @@ void aws_call(struct suite *s)
     suite_rows(s, call_repeats_what_helps, COUNT(send_rows));
     suite_test(s, call_corrects_the_clock);
     suite_test(s, call_without_credentials_is_not_signed);
+    suite_test(s, call_takes_no_clock_from_an_unsigned_answer);
     suite_test(s, call_is_bounded);
     suite_test(s, call_is_logged);
 }

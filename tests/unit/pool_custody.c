@@ -356,6 +356,32 @@ START_TEST(custody_suspects_refused_credentials)
 }
 END_TEST
 
+/* Our clock is an hour ahead, which Secrets Manager says when it refuses: credentials live until
+ * their end by its clock, not by ours. */
+START_TEST(custody_lives_by_the_services_clock)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        {.status = 400,
+         .body = "{\"__type\":\"InvalidSignatureException\"}",
+         .date = "Sun, 22 Nov 2026 20:07:11 GMT"},
+        SECRET("p1"),
+        SECRET(NEW),
+        ABSENT,
+        SECRET("p2"),
+        SECRET(NEW),
+        ABSENT,
+        DOWN /* the credentials endpoint */};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, INT64_C(90) * 60 * 1000); /* 22:37 by ours */
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
 /* Credentials are renewed between a half and three quarters of their hour; the old ones are used
  * until then, and worse ones never. */
 START_TEST(custody_renews_credentials)
@@ -436,6 +462,7 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
     suite_test(s, custody_renews_credentials);
+    suite_test(s, custody_lives_by_the_services_clock);
     suite_test(s, custody_gets_the_cognito_secret);
     suite_test(s, custody_suspects_refused_credentials);
 }

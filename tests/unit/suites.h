@@ -37,6 +37,7 @@
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
     X("aws/s3", aws_s3)                                                                            \
+    X("aws/sigv4", aws_sigv4)                                                                      \
     X("aws/secrets", aws_secrets)                                                                  \
     X("db/sql", db_sql)                                                                            \
     X("db/target", db_target)                                                                      \
