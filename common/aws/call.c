@@ -272,10 +272,15 @@ static void log_call(const struct sending *s, const struct http_answer *answer,
     bool good = !failure->kind &&
                 (answer->status < 300 ||
                  (outcome->code.len > 0 && slice_equal(outcome->code, s->call->usual_code)));
+    /* Whoever answers an unsigned call is no service of AWS: its words are anybody's. */
+    struct slice message = s->credentials && answer->status >= 400
+                               ? answer_error_message(answer->body, s->arena)
+                               : (struct slice){0};
     LOG_EVENT(good ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "aws.call",
               KV_STR("service", s->call->service), KV_STR("operation", s->call->operation),
+              KV_SLICE("region", s->call->region), KV_SLICE("resource", s->call->resource),
               KV_I64("status", answer->status), KV_SLICE("code", outcome->code),
-              KV_I64("attempts", s->attempts),
+              KV_SLICE("message", message), KV_I64("attempts", s->attempts),
               KV_I64("duration_ms", world_monotonic_ms(s->client->world) - s->started_ms),
               KV_SLICE("aws_request_id", answer->request_id),
               KV_SLICE("aws_extended_id", answer->extended_id), KV_STR("cause", failure->cause));

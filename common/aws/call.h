@@ -1,7 +1,8 @@
 /* call.h - one call of an AWS operation: signed, bounded, repeated where that helps, logged.
  * Everything that may be repeated is repeated within one budget of time, signed anew each time; all
  * operations used here may be (reads, and writes of whole objects). Each call leaves one log event,
- * "aws.call", with AWS's request ids and never a header field or a body.
+ * "aws.call", with AWS's request ids and its words for what is wrong; never a header field, and of
+ * a body nothing else.
  * Sources: AWS General Reference, "Error retries and exponential backoff in AWS" (full jitter); AWS
  * SDKs and Tools Reference Guide, "Retry behavior" and "Clock skew". */
 #ifndef COMMON_AWS_CALL_H
@@ -43,6 +44,7 @@ struct aws_call {
     size_t header_count;
     struct slice body;
     size_t answer_max;
+    struct slice resource;   /* what it is about, for the log: a secret's ARN, a bucket */
     struct slice usual_code; /* an error code that is no failure here; for the log */
 };
 

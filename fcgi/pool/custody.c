@@ -164,15 +164,22 @@ static struct credentials_settings credentials_settings_of(const struct conf *co
     };
 }
 
+/* An ARN says its region itself. */
+static struct slice region_of(const struct conf *conf, struct slice id)
+{
+    struct slice region = secrets_region_of(id);
+    return region.len > 0 ? region : slice_from_cstr(conf->aws_region);
+}
+
 static bool get_secret(struct aws_client *client, const struct conf *conf,
                        const struct credentials *credentials, const char *arn,
                        enum secret_stage stage, struct arena *arena, struct slice *ret,
                        struct err *err)
 {
-    struct slice id = slice_from_cstr(arn), region = secrets_region_of(id);
+    struct slice id = slice_from_cstr(arn);
     struct secret_value value;
     const struct aws_credentials key = credentials_view(credentials);
-    const struct secrets_place place = {region.len > 0 ? region : slice_from_cstr(conf->aws_region),
+    const struct secrets_place place = {region_of(conf, id),
                                         slice_from_cstr(conf->aws_endpoint_secrets_manager)};
     if (!secrets_get(client, &key, &place, id, stage, arena, &value, err))
         return false;
@@ -436,10 +443,13 @@ static int64_t next_due_ms(const struct custody *c, enum custody_item item)
 static void log_look(const struct custody *c, enum custody_item item, bool changed,
                      const struct err *err)
 {
+    struct slice id = slice_from_cstr(secret_of(c->conf, item)), none = {0};
     if (changed)
         log_info("secret.changed", KV_STR("item", custody_item_name(item)));
     else if (err->kind)
         log_warn("secret.failed", KV_STR("item", custody_item_name(item)),
+                 KV_SLICE("secret_id", id),
+                 KV_SLICE("region", id.len > 0 ? region_of(c->conf, id) : none),
                  KV_I64("failures", c->items[item].failures), KV_STR("code", err->kind->code),
                  KV_STR("cause", err->cause));
 }

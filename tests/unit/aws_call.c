@@ -87,6 +87,7 @@ static bool send(struct fake_http *f, const struct aws_credentials *with, struct
         .service = "s3",
         .operation = "HeadObject",
         .region = SLICE("us-east-2"),
+        .resource = SLICE("bucket"),
         .rules = sigv4_rules_s3,
         .base_url = SLICE("http://127.0.0.1:7101"),
         .method = SLICE("GET"),
@@ -251,7 +252,9 @@ START_TEST(call_is_logged)
 {
     static const struct fake_http_answer answers[] = {
         {.status = 500},
-        {.status = 403, .body = "<Error><Code>AccessDenied</Code><Message>hush</Message></Error>"}};
+        {.status = 403,
+         .body = "<Error><Code>AccessDenied</Code><Message>You may not.\n"
+                 "POST / x-amz-security-token:hush</Message></Error>"}};
     static const char *const never[] = {"wJalr", "token", "AKID", "Signature", "hush"};
     struct fake_http f;
     struct arena arena = test_arena(KIB(256));
@@ -261,11 +264,12 @@ START_TEST(call_is_logged)
     ck_assert(send(&f, &credentials, &arena, &answer, &err));
     const char *event = strstr(fake_http_log(&f), "\"event\"");
     ck_assert_ptr_nonnull(event);
-    ck_assert_str_eq(event,
-                     "\"event\":\"aws.call\",\"service\":\"s3\",\"operation\":"
-                     "\"HeadObject\",\"status\":403,\"code\":\"AccessDenied\",\"attempts\":2,"
-                     "\"duration_ms\":0,\"aws_request_id\":\"fake-request\","
-                     "\"aws_extended_id\":\"\",\"cause\":\"\"}\n");
+    ck_assert_str_eq(event, "\"event\":\"aws.call\",\"service\":\"s3\",\"operation\":"
+                            "\"HeadObject\",\"region\":\"us-east-2\",\"resource\":\"bucket\","
+                            "\"status\":403,\"code\":\"AccessDenied\","
+                            "\"message\":\"You may not.\",\"attempts\":2,"
+                            "\"duration_ms\":0,\"aws_request_id\":\"fake-request\","
+                            "\"aws_extended_id\":\"\",\"cause\":\"\"}\n");
     for (size_t i = 0; i < COUNT(never); i++)
         ck_assert_msg(!strstr(f.log, never[i]), "%s is in the log", never[i]);
     fake_http_close(&f);
