@@ -209,6 +209,8 @@ static bool fail(const struct http_client *client, const struct http_request *re
     if (t->headers_full)
         return err_fail(err, &ERR_AWS_ANSWER, "header of more than %zu bytes", HEADERS_MAX);
     const char *text = client->error[0] ? client->error : curl_easy_strerror(code);
+    if (code == CURLE_SSL_CACERT_BADFILE) /* the fault is here, not there */
+        return err_fail(err, &ERR_AWS_ANSWER, "a file on this machine, AWS_CA_BUNDLE: %s", text);
     return err_fail(err, is_final(code) ? &ERR_AWS_ANSWER : &ERR_AWS_UNREACHABLE, "%s", text);
 }
 

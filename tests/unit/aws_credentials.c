@@ -304,7 +304,17 @@ START_TEST(profile_files_are_read_in_turn)
     ck_assert_int_eq(got.source, CREDENTIALS_PROFILE);
     s = (struct credentials_settings){.home = "/nonexistent"};
     ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
-    ck_assert_str_eq(err.cause, "the shared AWS files have no keys for profile default");
+    ck_assert_str_eq(err.cause, "no task role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or "
+                                "_FULL_URI), no AWS_ACCESS_KEY_ID; the shared AWS files have no "
+                                "keys for profile default");
+    err = (struct err){0};
+    s = (struct credentials_settings){.home = "/nonexistent", .profile = "work"};
+    ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
+    ck_assert_str_eq(err.cause, "the shared AWS files have no keys for profile work");
+    err = (struct err){0};
+    s = (struct credentials_settings){0};
+    ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
+    ck_assert_ptr_nonnull(strstr(err.cause, "no task role"));
     fake_http_close(&f);
     scratch_close(&scratch);
     arena_done(&arena);

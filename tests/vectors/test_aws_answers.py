@@ -311,6 +311,8 @@ def test_tls_is_verified(certificate: Path) -> None:
         assert get("secret", server.url)["result"] == ANSWER
         other_name = server.url.replace("127.0.0.1", "localhost")
         assert get("secret", other_name, trusted)["result"] == ANSWER
+        missing = get("secret", server.url, "/nonexistent.pem")
+        assert "AWS_CA_BUNDLE" in missing["cause"] and "/nonexistent.pem" in missing["cause"]
         assert len(server.requests) == 1
 
 
