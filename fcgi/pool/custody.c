@@ -10,7 +10,9 @@
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250 /* between two looks for one thing, however often workers ask */
+#define PAUSE_UNKNOWN_MS  5000
+#define ALARM_AFTER_MS    30000 /* of failures of what is not known: somebody must do something */
+#define HURRY_AT_LEAST_MS 250   /* between two looks for one thing, however often workers ask */
 /* Between two looks for credentials because of refusals; a worker that was refused waits for 3 s.
  */
 #define SUSPECT_EVERY_MS  2000
@@ -87,13 +89,13 @@ void custody_plain(const struct conf *conf, struct vault_set *ret)
 
 /* ---- decisions ---- */
 
-int64_t custody_pause_ms(unsigned failures, uint32_t random_of_1000)
+int64_t custody_pause_ms(unsigned failures, bool known, uint32_t random_of_1000)
 {
-    int64_t pause_ms = PAUSE_FIRST_MS;
-    for (unsigned i = 1; i < failures && pause_ms < PAUSE_LAST_MS; i++)
+    int64_t pause_ms = PAUSE_FIRST_MS, last_ms = known ? PAUSE_LAST_MS : PAUSE_UNKNOWN_MS;
+    for (unsigned i = 1; i < failures && pause_ms < last_ms; i++)
         pause_ms *= 2;
-    if (pause_ms > PAUSE_LAST_MS)
-        pause_ms = PAUSE_LAST_MS;
+    if (pause_ms > last_ms)
+        pause_ms = last_ms;
     return pause_ms - pause_ms / 2 * (int64_t)random_of_1000 / 1000;
 }
 
@@ -430,7 +432,7 @@ static int64_t next_due_ms(const struct custody *c, enum custody_item item)
     int64_t now_ms = world_monotonic_ms(c->world), now_s = aws_client_now_s(&c->client);
     uint32_t random = world_random_below(c->world, 1000);
     if (c->items[item].failures > 0)
-        return now_ms + custody_pause_ms(c->items[item].failures, random);
+        return now_ms + custody_pause_ms(c->items[item].failures, is_known(&c->set, item), random);
     if (item == CUSTODY_CREDENTIALS)
         return now_ms +
                (credentials_renew_at(&c->set.credentials, now_s, random) - now_s) * MS_PER_S;
@@ -440,6 +442,24 @@ static int64_t next_due_ms(const struct custody *c, enum custody_item item)
     return now_ms + interval_ms - interval_ms / 10 * random / 1000;
 }
 
+static void note_error(struct custody *c, enum custody_item item, const struct err *err)
+{
+    struct custody_state *state = &c->items[item];
+    int64_t now_ms = world_monotonic_ms(c->world);
+    if (!err->kind)
+        state->good_ms = now_ms;
+    else if (!state->failure.kind)
+        state->failing_since_ms = now_ms;
+    state->failure = *err;
+}
+
+/* Without it the task never gets ready, and it does not seem to pass by itself. */
+static bool is_alarming(const struct custody *c, enum custody_item item)
+{
+    return !is_known(&c->set, item) &&
+           world_monotonic_ms(c->world) - c->items[item].failing_since_ms >= ALARM_AFTER_MS;
+}
+
 static void log_look(const struct custody *c, enum custody_item item, bool changed,
                      const struct err *err)
 {
@@ -447,11 +467,11 @@ static void log_look(const struct custody *c, enum custody_item item, bool chang
     if (changed)
         log_info("secret.changed", KV_STR("item", custody_item_name(item)));
     else if (err->kind)
-        log_warn("secret.failed", KV_STR("item", custody_item_name(item)),
-                 KV_SLICE("secret_id", id),
-                 KV_SLICE("region", id.len > 0 ? region_of(c->conf, id) : none),
-                 KV_I64("failures", c->items[item].failures), KV_STR("code", err->kind->code),
-                 KV_STR("cause", err->cause));
+        LOG_EVENT(is_alarming(c, item) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "secret.failed",
+                  KV_STR("item", custody_item_name(item)), KV_SLICE("secret_id", id),
+                  KV_SLICE("region", id.len > 0 ? region_of(c->conf, id) : none),
+                  KV_I64("failures", c->items[item].failures), KV_STR("code", err->kind->code),
+                  KV_STR("cause", err->cause));
 }
 
 bool custody_look(struct custody *c)
@@ -478,6 +498,7 @@ bool custody_look(struct custody *c)
         for (int i = 0; i < CUSTODY_ITEMS; i++)
             if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
                 c->items[i].due_ms = world_monotonic_ms(c->world);
+    note_error(c, item, &err);
     if (item == CUSTODY_BUCKET)
         note_bucket(c, &err);
     else
@@ -495,6 +516,36 @@ void custody_list_missing(const struct custody *c, struct buf *out)
         buf_add(out, out->len > 0 ? SLICE(", ") : SLICE(""));
         buf_add_cstr(out, custody_item_name((enum custody_item)i));
     }
+}
+
+static void add_cut(struct buf *out, struct slice text)
+{
+    size_t left = out->cap - out->len;
+    buf_add(out, (struct slice){text.ptr, text.len < left ? text.len : left});
+}
+
+void custody_list_errors(const struct custody *c, struct buf *out)
+{
+    for (int i = 0; i < CUSTODY_BUCKET; i++) {
+        const struct err *failure = &c->items[i].failure;
+        bool follows = i != CUSTODY_CREDENTIALS && failure->kind == &ERR_CREDENTIALS_ABSENT;
+        if (!c->items[i].wanted || !failure->kind || (follows && out->len > 0))
+            continue; /* for want of credentials: said already */
+        struct slice parts[] = {out->len > 0 ? SLICE("; ") : SLICE(""),
+                                slice_from_cstr(custody_item_name((enum custody_item)i)),
+                                SLICE(": "), slice_from_cstr(failure->cause)};
+        for (size_t k = 0; k < COUNT(parts); k++)
+            add_cut(out, parts[k]);
+    }
+}
+
+int64_t custody_checked_ms(const struct custody *c)
+{
+    int64_t oldest_ms = INT64_MAX;
+    for (int i = CUSTODY_DATABASE; i < CUSTODY_BUCKET; i++)
+        if (c->items[i].wanted && c->items[i].good_ms < oldest_ms)
+            oldest_ms = c->items[i].good_ms;
+    return oldest_ms == INT64_MAX ? 0 : oldest_ms;
 }
 
 /* ---- once ---- */

@@ -24,11 +24,14 @@ enum custody_item {
 };
 const char *custody_item_name(enum custody_item item);
 
-struct custody_state { /* of one item */
-    bool wanted;       /* the settings name it */
-    int64_t due_ms;    /* monotonic */
-    int64_t looked_ms; /* monotonic: when it was last looked for */
-    unsigned failures; /* in a row */
+struct custody_state {        /* of one item */
+    bool wanted;              /* the settings name it */
+    int64_t due_ms;           /* monotonic */
+    int64_t looked_ms;        /* monotonic: when it was last looked for */
+    unsigned failures;        /* in a row */
+    int64_t failing_since_ms; /* monotonic; of the first of them */
+    int64_t good_ms;          /* monotonic: when it was last got; 0: never by this process */
+    struct err failure;       /* of the last look; no kind: it was good */
 };
 
 struct custody {
@@ -72,6 +75,13 @@ void custody_hurry(struct custody *custody, unsigned needs);
  * is there. */
 void custody_list_missing(const struct custody *custody, struct buf *out);
 
+/* Why what is wanted could not be got at the last look, "app_secret: cause; ...", into `out`; cut
+ * where it is full. Of the bucket, `bucket_error` says so. */
+void custody_list_errors(const struct custody *custody, struct buf *out);
+/* When every wanted secret had last been got (monotonic): what is known is at most that old. 0: one
+ * never was by this process, or none is wanted. */
+int64_t custody_checked_ms(const struct custody *custody);
+
 /* For commands that run once: completes `target` with the user and password of the secret; nothing
  * to do when `arn` is empty or the target has a password. Errors: those of credentials_fetch() and
  * secrets_get(). */
@@ -80,8 +90,9 @@ bool custody_complete(const struct conf *conf, const char *arn, const struct wor
 
 /* ---- the decisions, pure ---- */
 
-/* The pause behind the n-th failure in a row: 1 s, doubled up to a minute, less up to a half. */
-int64_t custody_pause_ms(unsigned failures, uint32_t random_of_1000);
+/* The pause behind the n-th failure in a row: 1 s, doubled up to a minute, less up to a half. For
+ * something of which nothing is `known` up to 5 s only: the task serves nobody without it. */
+int64_t custody_pause_ms(unsigned failures, bool known, uint32_t random_of_1000);
 
 /* Puts the current and (may be empty) previous application secret into the ring. A secret that is
  * new to this task is accepted at once but begins to sign only an interval later, when all tasks

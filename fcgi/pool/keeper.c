@@ -127,9 +127,21 @@ static int64_t credentials_end_ms(const struct custody *custody, const struct wo
     return world_monotonic_ms(world) + (expires_s - aws_client_now_s(&custody->client)) * MS_PER_S;
 }
 
+/* While no login is known there is nothing to look with, and nothing is said of the database. */
+static struct snapshot look_or_wait(struct keeper *k, const struct world *world)
+{
+    const char *why = k->custody.items[CUSTODY_DATABASE].failure.cause;
+    struct snapshot unknown = {.database = DATABASE_UNKNOWN};
+    if (k->custody.set.login_known)
+        return keeper_look(k->db, world, &k->arena);
+    (void)snprintf(unknown.error, sizeof unknown.error, "no database password yet%s%.150s",
+                   *why ? ": " : "", why);
+    return unknown;
+}
+
 static void look_at_database(struct keeper *k, const struct world *world, struct scoreboard *board)
 {
-    struct snapshot seen = keeper_look(k->db, world, &k->arena);
+    struct snapshot seen = look_or_wait(k, world);
     struct buf missing = BUF(seen.missing);
     custody_list_missing(&k->custody, &missing);
     key_keeper_describe(&k->keys, &seen);
@@ -137,6 +149,9 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
         buf_add(&missing, missing.len > 0 ? SLICE(", keys") : SLICE("keys"));
     if (!buf_cstr(&missing))
         copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
+    struct buf errors = {seen.secrets_error, 0, sizeof seen.secrets_error - 1, false};
+    custody_list_errors(&k->custody, &errors); /* the rest of the field is zero */
+    seen.secrets_checked_ms = custody_checked_ms(&k->custody);
     seen.credentials_end_ms = credentials_end_ms(&k->custody, world);
     seen.bucket = k->custody.bucket;
     copy_text(seen.bucket_error, sizeof seen.bucket_error,

@@ -104,7 +104,7 @@ static int64_t next_due_ms(const struct key_keeper *k)
 {
     int64_t now_ms = world_monotonic_ms(k->world);
     uint32_t random = world_random_below(k->world, 1000);
-    int64_t pause_ms = custody_pause_ms(k->failures, random);
+    int64_t pause_ms = custody_pause_ms(k->failures, true, random);
     if (k->failures > 0)
         return now_ms + (pause_ms < PAUSE_LAST_MS ? pause_ms : PAUSE_LAST_MS);
     int64_t interval_ms = k->conf->jwks_refresh_s * MS_PER_S;

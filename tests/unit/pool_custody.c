@@ -17,10 +17,13 @@ START_TEST(custody_pauses_grow)
 {
     static const int64_t want[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
     for (unsigned i = 0; i < COUNT(want); i++) {
-        ck_assert_int_eq(custody_pause_ms(i + 1, 0), want[i]);
-        ck_assert_int_eq(custody_pause_ms(i + 1, 1000), want[i] / 2);
+        int64_t unknown = want[i] < 5000 ? want[i] : 5000;
+        ck_assert_int_eq(custody_pause_ms(i + 1, true, 0), want[i]);
+        ck_assert_int_eq(custody_pause_ms(i + 1, true, 1000), want[i] / 2);
+        ck_assert_int_eq(custody_pause_ms(i + 1, false, 0), unknown);
     }
-    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, 0), 60000);
+    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, true, 0), 60000);
+    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, false, 0), 5000);
 }
 END_TEST
 
