@@ -160,7 +160,7 @@ static const struct conf_item items[] = {
     CONF_INT("TOKEN_LEEWAY_S", token_leeway_s, "0", 0, 300, "s",
              "by how much our clock may be ahead of or behind the one that dated a token"),
     CONF_INT("SECRETS_INTERVAL_S", secrets_interval_s, "300", 1, 86400, "s",
-             "how often secrets are read again; a new application secret signs that much later"),
+             "how often secrets are read again; a new application secret signs twice that later"),
     CONF_STR("S3_BUCKET_NAME", s3_bucket_name, "", 3, 63, "bytes",
              "bucket of the product images; empty: none. The keeper looks whether it answers, "
              "which /status shows",

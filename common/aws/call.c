@@ -8,6 +8,8 @@
 
 #define HEADERS_MAX       32
 #define RETRY_AFTER_MAX_S 3600
+/* A pause is taken in pieces, since something more urgent may come up in it. */
+#define PAUSE_PIECE_MS    50
 
 const struct aws_limits aws_limits_default = {
     .attempts_max = 4,
@@ -213,6 +215,7 @@ static bool send_once(const struct sending *s, int64_t now, struct http_answer *
         .answer_max = s->call->answer_max,
         .connect_timeout_ms = smaller(limits->connect_timeout_ms, timeout_ms),
         .timeout_ms = timeout_ms,
+        .stop = s->client->stop,
     };
     if (!req.url.ptr)
         return err_fail(err, &ERR_INTERNAL, "address larger than the arena");
@@ -248,6 +251,13 @@ static int64_t pause_before_next_ms(const struct sending *s, const struct http_a
     return asked_s * MS_PER_S > drawn ? asked_s * MS_PER_S : drawn;
 }
 
+static void pause_for(const struct sending *s, int64_t ms)
+{
+    const struct http_outside *outside = &s->client->outside;
+    for (; ms > 0 && !http_stop_is_asked(s->client->stop); ms -= PAUSE_PIECE_MS)
+        outside->pause_ms(outside->ctx, smaller(ms, PAUSE_PIECE_MS));
+}
+
 /* Does what `next` says before another attempt; false when there is no attempt or time left. */
 static bool prepare_next(struct sending *s, enum call_next next, int64_t clock_off_s,
                          const struct http_answer *answer)
@@ -262,7 +272,7 @@ static bool prepare_next(struct sending *s, enum call_next next, int64_t clock_o
     int64_t pause_ms = pause_before_next_ms(s, answer);
     if (pause_ms >= left_ms(s))
         return false;
-    s->client->outside.pause_ms(s->client->outside.ctx, pause_ms);
+    pause_for(s, pause_ms);
     return left_ms(s) > 0;
 }
 
@@ -298,7 +308,10 @@ bool aws_call_send(struct aws_client *client, const struct aws_credentials *cred
         struct err failure = {0};
         int64_t now = aws_client_now_s(client);
         s.attempts++;
-        (void)!send_once(&s, now, &answer, &failure);
+        if (http_stop_is_asked(client->stop))
+            err_fail(&failure, &ERR_AWS_INTERRUPTED, "given up for something more urgent");
+        else
+            (void)!send_once(&s, now, &answer, &failure);
         struct call_outcome outcome = outcome_of(&s, now, &answer, &failure);
         if (prepare_next(&s, call_judge(&outcome), outcome.clock_off_s, &answer)) {
             /* Attempts share their memory; what an answer held may have been a secret. */

@@ -25,6 +25,7 @@ struct aws_client {
     const struct world *world;
     struct http_outside outside;
     struct aws_limits limits;
+    const struct http_stop *stop; /* of all calls from now on; NULL: none is given up */
     int64_t skew_s; /* the services' clock less ours; learned from a refusal of a signed call */
     struct sigv4_key key;
 };
@@ -50,7 +51,8 @@ struct aws_call {
 
 /* Sends the call; `credentials` NULL sends it unsigned. True when an HTTP answer came, whatever its
  * status: what it means is for the caller (answer_error_code()). The answer lives in the arena.
- * Errors: those of http_outside.fetch, of the last attempt. */
+ * Errors: those of http_outside.fetch, of the last attempt; ERR_AWS_INTERRUPTED also between two.
+ */
 bool aws_call_send(struct aws_client *client, const struct aws_credentials *credentials,
                    const struct aws_call *call, struct arena *arena, struct http_answer *ret,
                    struct err *err) MUST_USE;

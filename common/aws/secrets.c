@@ -20,7 +20,7 @@ struct slice secrets_region_of(struct slice id)
 
 static struct slice write_request(struct slice id, enum secret_stage stage, struct arena *arena)
 {
-    static const char *const labels[] = {"AWSCURRENT", "AWSPREVIOUS"};
+    static const char *const labels[] = {"AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"};
     struct buf out = arena_buf(arena, 2 * ID_MAX);
     buf_add_char(&out, '{');
     json_add_member(&out, "SecretId", id);
@@ -63,9 +63,9 @@ bool secrets_get(struct aws_client *client, const struct aws_credentials *creden
         .body = write_request(id, stage, arena),
         .resource = id,
         .answer_max = ANSWER_MAX,
-        /* A first version has none before it. */
+        /* A first version has none before it, and most of the time no rotation is under way. */
         .usual_code =
-            stage == SECRET_PREVIOUS ? SLICE("ResourceNotFoundException") : (struct slice){0},
+            stage == SECRET_CURRENT ? (struct slice){0} : SLICE("ResourceNotFoundException"),
     };
     if (!call.base_url.ptr || !call.body.ptr)
         return err_fail(err, &ERR_INTERNAL, "name of a secret too long");

@@ -13,6 +13,12 @@
 #define PAUSE_UNKNOWN_MS  5000
 #define ALARM_AFTER_MS    30000 /* of failures of what is not known: somebody must do something */
 #define HURRY_AT_LEAST_MS 250   /* between two looks for one thing, however often workers ask */
+/* How long a refusal of the database's login stands that nobody repeats; workers that wait for
+ * another login do, see worker.c. Its pauses are longer once a second of looking was in vain. */
+#define REFUSAL_STANDS_MS 2000
+#define LOGIN_LOOKS_EACH  4 /* looks at each of the pauses of 250, 500, 1000 and 2000 ms */
+/* After so many early ends a look is carried through, so that nothing is put off for ever. */
+#define GIVE_UP_MAX       20
 /* Between two looks for credentials because of refusals; a worker that was refused waits for 3 s.
  */
 #define SUSPECT_EVERY_MS  2000
@@ -121,8 +127,9 @@ static void swap_ring(struct vault_set *set)
 }
 
 bool custody_turn_ring(struct vault_set *set, struct slice current, struct slice previous,
-                       int64_t now_ms, int64_t interval_ms, int64_t *promote_at_ms)
+                       int64_t now_ms, int64_t interval_ms)
 {
+    int64_t *promote_at_ms = &set->promote_at_ms;
     if (set->app_secret_count == 0) { /* as if the current one had just come */
         put_in_ring(set, 0, previous.len > 0 ? previous : current);
         if (previous.len == 0)
@@ -137,9 +144,11 @@ bool custody_turn_ring(struct vault_set *set, struct slice current, struct slice
     }
     if (!is_in_ring(set, 1, current)) {
         put_in_ring(set, 1, current);
-        *promote_at_ms = now_ms + interval_ms;
+        *promote_at_ms = now_ms + 2 * interval_ms;
         return true;
     }
+    if (*promote_at_ms == 0) /* it is the old one, put back into force */
+        *promote_at_ms = now_ms + 2 * interval_ms;
     if (now_ms < *promote_at_ms)
         return false;
     swap_ring(set);
@@ -189,9 +198,14 @@ static bool get_secret(struct aws_client *client, const struct conf *conf,
     return true;
 }
 
+static bool has_credentials(const struct custody *c)
+{
+    return credentials_live(&c->set.credentials, aws_client_now_s(&c->client));
+}
+
 static bool needs_credentials(const struct custody *c, struct err *err)
 {
-    return credentials_live(&c->set.credentials, aws_client_now_s(&c->client)) ||
+    return has_credentials(c) ||
            err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
 }
 
@@ -240,23 +254,55 @@ static void wipe_options(struct db_options *options)
     db_target_wipe(&options->target);
 }
 
-static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
+static bool is_published(const struct vault_set *set, const struct db_target *target)
 {
-    CLEANUP(wipe_options) struct db_options options = {0};
-    struct db_target *target = &options.target;
+    return set->login_known && strcmp(set->database_user, target->user) == 0 &&
+           strcmp(set->database_password, target->password) == 0;
+}
+
+/* Gets one version of the login and, unless it is the published one, tries it. True when it is
+ * good: `options` then holds it. `*ret_refused`: the database does not take it, as far as we know.
+ */
+static bool find_login(struct custody *c, enum secret_stage stage, struct db_options *options,
+                       bool *ret_refused, struct err *err)
+{
+    struct db_target *target = &options->target;
     struct slice text = {0};
-    if (!get(c, CUSTODY_DATABASE, SECRET_CURRENT, &text, err) ||
-        !settings_database(c->conf, c->conf->database_url, &options, err) ||
+    if (!get(c, CUSTODY_DATABASE, stage, &text, err) ||
+        !settings_database(c->conf, c->conf->database_url, options, err) ||
         !apply_login(text, &c->arena, target, err))
         return false;
-    if (c->set.login_known && strcmp(c->set.database_user, target->user) == 0 &&
-        strcmp(c->set.database_password, target->password) == 0)
+    if (!is_published(&c->set, target))
+        return c->try_login(c->try_ctx, target, ret_refused, err);
+    *ret_refused = c->login_refused_ms > 0;
+    return true;
+}
+
+/* The version in force, AWSCURRENT, comes first. While it is refused, a rotation may be under way
+ * that has given the database the password of AWSPENDING but has not moved AWSCURRENT yet; it takes
+ * seconds for that, and fails when its test does. What the database takes is right. */
+static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
+{
+    CLEANUP(wipe_options) struct db_options current = {0}, pending = {0};
+    struct err failed = {0}, absent = {0};
+    bool refused = false, of_no_use = false;
+    const struct db_options *found = &current;
+    bool good = find_login(c, SECRET_CURRENT, &current, &refused, &failed);
+    if (refused && find_login(c, SECRET_PENDING, &pending, &of_no_use, &absent)) {
+        good = true;
+        found = &pending;
+    }
+    if (!good)
+        return err_fail(err, failed.kind, "%s", failed.cause);
+    if (is_published(&c->set, &found->target)) {
+        c->login_looks++;
         return true;
-    if (!c->try_login(c->try_ctx, target, err))
-        return false;
-    memcpy(c->set.database_user, target->user, sizeof target->user);
-    memcpy(c->set.database_password, target->password, sizeof target->password);
+    }
+    memcpy(c->set.database_user, found->target.user, sizeof found->target.user);
+    memcpy(c->set.database_password, found->target.password, sizeof found->target.password);
     *ret_changed = c->set.login_known = true;
+    c->login_refused_ms = 0;
+    c->login_looks = 0;
     return true;
 }
 
@@ -278,7 +324,7 @@ static bool look_app_secret(struct custody *c, bool *ret_changed, struct err *er
         previous = (struct slice){0};
     }
     *ret_changed = custody_turn_ring(&c->set, current, previous, world_monotonic_ms(c->world),
-                                     c->conf->secrets_interval_s * MS_PER_S, &c->promote_at_ms);
+                                     c->conf->secrets_interval_s * MS_PER_S);
     return true;
 }
 
@@ -341,14 +387,30 @@ static bool is_known(const struct vault_set *set, enum custody_item item)
     return true;
 }
 
-static bool try_on_mysql(void *ctx, const struct db_target *target, struct err *err)
+/* See db_options.login: the target holds the login already, and there is no other. */
+static bool note_refusal(void *ctx, bool refused, struct db_target *target, struct err *err)
+{
+    bool *noted = ctx;
+    (void)target;
+    (void)err;
+    *noted = refused;
+    return !refused;
+}
+
+static bool try_on_mysql(void *ctx, const struct db_target *target, bool *ret_refused,
+                         struct err *err)
 {
     const struct custody *c = ctx;
     char storage[16];
     struct sql sql = {.text = BUF(storage)};
     CLEANUP(db_rows_done) struct db_rows rows = {0};
     struct db_options options = {
-        .target = *target, .max_age_ms = MS_PER_S, .max_idle_ms = MS_PER_S};
+        .target = *target,
+        .max_age_ms = MS_PER_S,
+        .max_idle_ms = MS_PER_S,
+        .login = note_refusal,
+        .login_ctx = ret_refused,
+    };
     struct db *db = db_open(&db_driver_mysql, &options, c->world, err);
     db_target_wipe(&options.target);
     sql_add_plain(&sql, "SELECT 1");
@@ -389,10 +451,12 @@ void custody_done(struct custody *c)
 }
 
 /* The wanted item that is most overdue; CUSTODY_ITEMS when there is none. Credentials come first
- * among equals: the others need them. */
+ * among equals: the others need them. Another login comes before all while requests wait for it. */
 static enum custody_item next_item(const struct custody *c)
 {
     int found = CUSTODY_ITEMS;
+    if (custody_is_urgent(c, 0))
+        return CUSTODY_DATABASE;
     for (int i = 0; i < CUSTODY_ITEMS; i++)
         if (c->items[i].wanted &&
             (found == CUSTODY_ITEMS || c->items[i].due_ms < c->items[found].due_ms))
@@ -419,12 +483,44 @@ static void hurry(struct custody *c, enum custody_item item, int64_t pause_ms)
         state->due_ms = soon_ms;
 }
 
+/* Between two looks for a login in place of a refused one. */
+static int64_t login_pause_ms(const struct custody *c)
+{
+    unsigned step = c->login_looks / LOGIN_LOOKS_EACH;
+    return (int64_t)HURRY_AT_LEAST_MS << (step < 3 ? step : 3);
+}
+
 void custody_hurry(struct custody *c, unsigned needs)
 {
-    if (needs & VAULT_NEED_LOGIN)
-        hurry(c, CUSTODY_DATABASE, HURRY_AT_LEAST_MS);
+    if (needs & VAULT_NEED_LOGIN && c->items[CUSTODY_DATABASE].wanted) {
+        if (c->login_refused_ms == 0)
+            c->login_looks = 0;
+        c->login_refused_ms = world_monotonic_ms(c->world);
+        hurry(c, CUSTODY_DATABASE, login_pause_ms(c));
+    }
     if (needs & VAULT_NEED_COGNITO)
         hurry(c, CUSTODY_COGNITO, HURRY_AT_LEAST_MS);
+}
+
+void custody_stop_when(struct custody *c, struct http_stop stop)
+{
+    c->stop = stop;
+}
+
+bool custody_is_urgent(const struct custody *c, unsigned needs)
+{
+    const struct custody_state *database = &c->items[CUSTODY_DATABASE];
+    int64_t now_ms = world_monotonic_ms(c->world);
+    if (!database->wanted || !has_credentials(c))
+        return false;
+    return (c->login_refused_ms > 0 && database->due_ms <= now_ms) ||
+           (needs & VAULT_NEED_LOGIN && database->looked_ms + login_pause_ms(c) <= now_ms);
+}
+
+static bool refusal_stands(const struct custody *c)
+{
+    return c->login_refused_ms > 0 &&
+           world_monotonic_ms(c->world) - c->login_refused_ms < REFUSAL_STANDS_MS;
 }
 
 static int64_t next_due_ms(const struct custody *c, enum custody_item item)
@@ -436,8 +532,10 @@ static int64_t next_due_ms(const struct custody *c, enum custody_item item)
     if (item == CUSTODY_CREDENTIALS)
         return now_ms +
                (credentials_renew_at(&c->set.credentials, now_s, random) - now_s) * MS_PER_S;
-    if (item == CUSTODY_APP_SECRET && c->promote_at_ms > 0)
-        return c->promote_at_ms;
+    if (item == CUSTODY_APP_SECRET && c->set.promote_at_ms > 0)
+        return c->set.promote_at_ms;
+    if (item == CUSTODY_DATABASE && refusal_stands(c))
+        return now_ms + login_pause_ms(c);
     int64_t interval_ms = c->conf->secrets_interval_s * MS_PER_S;
     return now_ms + interval_ms - interval_ms / 10 * random / 1000;
 }
@@ -474,6 +572,42 @@ static void log_look(const struct custody *c, enum custody_item item, bool chang
                   KV_STR("cause", err->cause));
 }
 
+/* Those that AWS refuses may have been revoked before their time; those that are new may open what
+ * the old ones did not. */
+static void follow_up(struct custody *c, enum custody_item item, bool changed,
+                      const struct err *err)
+{
+    if (item != CUSTODY_CREDENTIALS) {
+        if (err->kind == &ERR_AWS_REFUSED) {
+            c->refused = true;
+            hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
+        }
+        return;
+    }
+    c->refused = c->refused && err->kind;
+    for (int i = 0; changed && i < CUSTODY_ITEMS; i++)
+        if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
+            c->items[i].due_ms = world_monotonic_ms(c->world);
+}
+
+static void note_look(struct custody *c, enum custody_item item, bool changed,
+                      const struct err *err)
+{
+    struct custody_state *state = &c->items[item];
+    state->given_up = 0;
+    state->failures = err->kind ? state->failures + 1 : 0;
+    state->due_ms = next_due_ms(c, item);
+    state->looked_ms = world_monotonic_ms(c->world);
+    if (item == CUSTODY_DATABASE && !refusal_stands(c))
+        c->login_refused_ms = 0;
+    follow_up(c, item, changed, err);
+    note_error(c, item, err);
+    if (item == CUSTODY_BUCKET)
+        note_bucket(c, err);
+    else
+        log_look(c, item, changed, err);
+}
+
 bool custody_look(struct custody *c)
 {
     static bool (*const looks[])(struct custody *, bool *, struct err *) = {
@@ -483,26 +617,16 @@ bool custody_look(struct custody *c)
     bool changed = false;
     if (item == CUSTODY_ITEMS || c->items[item].due_ms > world_monotonic_ms(c->world))
         return false;
-    bool good = looks[item](c, &changed, &err);
-    struct custody_state *state = &c->items[item];
-    state->failures = good ? 0 : state->failures + 1;
-    state->due_ms = next_due_ms(c, item);
-    state->looked_ms = world_monotonic_ms(c->world);
-    if (item == CUSTODY_CREDENTIALS) {
-        c->refused = c->refused && !good;
-    } else if (err.kind == &ERR_AWS_REFUSED) { /* they may have been revoked before their time */
-        c->refused = true;
-        hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
+    bool can_wait = item != CUSTODY_DATABASE && c->items[item].given_up < GIVE_UP_MAX;
+    c->client.stop = can_wait && c->stop.is_asked ? &c->stop : NULL;
+    (void)!looks[item](c, &changed, &err);
+    c->client.stop = NULL;
+    if (err.kind == &ERR_AWS_INTERRUPTED) { /* it was no failure, and is next but one */
+        c->items[item].given_up++;
+        c->items[item].due_ms = world_monotonic_ms(c->world) + HURRY_AT_LEAST_MS;
+    } else {
+        note_look(c, item, changed, &err);
     }
-    if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
-        for (int i = 0; i < CUSTODY_ITEMS; i++)
-            if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
-                c->items[i].due_ms = world_monotonic_ms(c->world);
-    note_error(c, item, &err);
-    if (item == CUSTODY_BUCKET)
-        note_bucket(c, &err);
-    else
-        log_look(c, item, changed, &err);
     explicit_bzero(c->arena.base, c->arena.used);
     arena_reset(&c->arena);
     return changed;

@@ -68,13 +68,26 @@ struct keeper {
     enum database_state database;
 };
 
-/* The keeper's own connection uses what is published; it never waits for anything better. */
+/* Looks after one secret and publishes what is new; true when that is another database login. */
+static bool look_at_secrets(struct keeper *k)
+{
+    uint64_t before = vault_login_version(k->vault);
+    if (custody_look(&k->custody))
+        vault_publish(k->vault, &k->custody.set);
+    return vault_login_version(k->vault) != before;
+}
+
+/* The keeper's own connection uses what is published. When that is refused it looks for another
+ * login at once: nobody else might, and the database is not down. */
 static bool login(void *ctx, bool refused, struct db_target *target, struct err *err)
 {
-    const struct keeper *k = ctx;
+    struct keeper *k = ctx;
     const struct vault_set *set = &k->custody.set;
-    if (refused)
-        return false;
+    if (refused) {
+        custody_hurry(&k->custody, VAULT_NEED_LOGIN);
+        if (!look_at_secrets(k))
+            return false;
+    }
     if (!set->login_known)
         return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
     memcpy(target->user, set->database_user, sizeof target->user);
@@ -94,6 +107,20 @@ static bool open_database(struct keeper *k, const struct world *world, struct er
     return k->db != NULL;
 }
 
+/* Requests wait for another database login. */
+static bool must_find_login(void *ctx)
+{
+    const struct keeper *k = ctx;
+    return custody_is_urgent(&k->custody, vault_needs(k->vault));
+}
+
+/* Or one waits for a key of the user pool. */
+static bool must_hurry(void *ctx)
+{
+    const struct keeper *k = ctx;
+    return must_find_login(ctx) || key_keeper_is_urgent(&k->keys);
+}
+
 static bool open_custody(struct keeper *k, const struct world *world, struct err *err)
 {
     CLEANUP(vault_set_wipe) struct vault_set start;
@@ -106,16 +133,12 @@ static bool open_custody(struct keeper *k, const struct world *world, struct err
             return false;
         outside = http_client_outside(k->http);
     }
-    return custody_init(k->conf, world, outside, &start, &k->custody, err) &&
-           key_keeper_init(k->conf, world, outside, &k->vault->keys, &k->keys, err);
-}
-
-static void look_at_secrets(struct keeper *k)
-{
-    if (!custody_look(&k->custody))
-        return;
-    vault_publish(k->vault, &k->custody.set);
-    db_renew(k->db);
+    if (!custody_init(k->conf, world, outside, &start, &k->custody, err) ||
+        !key_keeper_init(k->conf, world, outside, &k->vault->keys, &k->keys, err))
+        return false;
+    custody_stop_when(&k->custody, (struct http_stop){must_hurry, k});
+    key_keeper_stop_when(&k->keys, (struct http_stop){must_find_login, k});
+    return true;
 }
 
 /* By the monotonic clock, as all that is published; 0: never. */
@@ -206,7 +229,8 @@ int keeper_run(const struct conf *conf, const struct world *world, struct scoreb
     log_info("keeper.started", KV_I64("pid", getpid()));
     while (!end_asked) {
         key_keeper_look(&k.keys); /* a request may be waiting for it */
-        look_at_secrets(&k);
+        if (look_at_secrets(&k))
+            db_renew(k.db);
         look_at_database(&k, world, board);
         custody_hurry(&k.custody, vault_wait(vault, next_wait_ms(&k), &wait_mask));
     }

@@ -226,6 +226,41 @@ START_TEST(call_takes_no_clock_from_an_unsigned_answer)
 }
 END_TEST
 
+static bool is_asked(void *ctx)
+{
+    struct fake_http *f = ctx;
+    return f->world.monotonic_ms >= 1000000 + 100;
+}
+
+/* Something more urgent ends a call in an attempt, in a pause, and before the next attempt. */
+static const struct stop_row {
+    const char *name;
+    struct fake_http_answer answers[2];
+    size_t count;
+    int64_t ends_ms;
+} stop_rows[] = {
+    {"in an attempt", {{.failure = &ERR_AWS_UNREACHABLE, .takes_ms = 2500}}, 1, 100},
+    {"in a pause", {{.status = 429, .retry_after = "2"}}, 1, 100},
+    {"behind an attempt", {{.status = 503, .takes_ms = 100}}, 1, 100},
+};
+START_TEST(call_is_given_up)
+{
+    const struct stop_row *r = &stop_rows[_i];
+    struct fake_http f;
+    struct arena arena = test_arena(KIB(256));
+    struct err err = {0};
+    struct http_answer answer = {0};
+    fake_http_open(&f, r->answers, r->count);
+    const struct http_stop stop = {is_asked, &f};
+    f.client.stop = &stop;
+    ck_assert(!send(&f, &credentials, &arena, &answer, &err));
+    ck_assert_msg(err.kind == &ERR_AWS_INTERRUPTED, "%s: %s", r->name, err.cause);
+    ck_assert_int_eq(f.world.monotonic_ms - 1000000, r->ends_ms);
+    fake_http_close(&f);
+    arena_done(&arena);
+}
+END_TEST
+
 /* However often it is tried, one call needs the memory of one attempt, and no attempt may take
  * longer than what is left of the budget. */
 START_TEST(call_is_bounded)
@@ -286,5 +321,6 @@ void aws_call(struct suite *s)
     suite_test(s, call_without_credentials_is_not_signed);
     suite_test(s, call_takes_no_clock_from_an_unsigned_answer);
     suite_test(s, call_is_bounded);
+    suite_rows(s, call_is_given_up, COUNT(stop_rows));
     suite_test(s, call_is_logged);
 }

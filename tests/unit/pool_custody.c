@@ -42,32 +42,32 @@ static const struct ring_row {
      0,
      {OLD, NEW},
      true,
-     1300},
+     1600},
     {"nothing new", {NEW, OLD}, NEW, OLD, 0, {NEW, OLD}, false, 0},
     {"nothing new, no previous", {NEW, ""}, NEW, "", 0, {NEW, ""}, false, 0},
-    {"a new one is accepted first", {OLD, ""}, NEW, OLD, 0, {OLD, NEW}, true, 1300},
-    {"and pushes the oldest out", {MID, OLD}, NEW, MID, 0, {MID, NEW}, true, 1300},
+    {"a new one is accepted first", {OLD, ""}, NEW, OLD, 0, {OLD, NEW}, true, 1600},
+    {"and pushes the oldest out", {MID, OLD}, NEW, MID, 0, {MID, NEW}, true, 1600},
     {"it waits", {OLD, NEW}, NEW, OLD, 1001, {OLD, NEW}, false, 1001},
     {"and then signs", {OLD, NEW}, NEW, OLD, 1000, {NEW, OLD}, true, 0},
+    {"the old one, back in force, waits as well", {OLD, NEW}, NEW, OLD, 0, {OLD, NEW}, false, 1600},
     {"put back before it did", {OLD, NEW}, OLD, NEW, 1300, {OLD, NEW}, false, 0},
     {"a previous one comes later", {NEW, ""}, NEW, OLD, 0, {NEW, OLD}, true, 0},
 };
 START_TEST(custody_turns_the_ring)
 {
     const struct ring_row *r = &ring_rows[_i];
-    struct vault_set set = {0};
-    int64_t promote_at = r->promote_at;
+    struct vault_set set = {.promote_at_ms = r->promote_at};
     for (size_t i = 0; i < 2 && r->have[i][0]; i++) {
         ck_assert(slice_to_cstr(slice_from_cstr(r->have[i]), ARRAY(set.app_secrets[i])));
         set.app_secret_count = i + 1;
     }
     bool changed = custody_turn_ring(&set, slice_from_cstr(r->current),
-                                     slice_from_cstr(r->previous), 1000, 300, &promote_at);
+                                     slice_from_cstr(r->previous), 1000, 300);
     ck_assert_msg(changed == r->changed, "%s", r->name);
     ck_assert_str_eq(set.app_secrets[0], r->want[0]);
     ck_assert_str_eq(set.app_secrets[1], r->want[1]);
     ck_assert_uint_eq(set.app_secret_count, r->want[1][0] ? 2 : 1);
-    ck_assert_int_eq(promote_at, r->want_promote_at);
+    ck_assert_int_eq(set.promote_at_ms, r->want_promote_at);
 }
 END_TEST
 
@@ -159,11 +159,12 @@ struct fixture {
     size_t tries;
 };
 
-static bool fake_try(void *ctx, const struct db_target *target, struct err *err)
+static bool fake_try(void *ctx, const struct db_target *target, bool *ret_refused, struct err *err)
 {
     struct fixture *f = ctx;
     f->tries++;
-    if (f->refuse && strcmp(target->password, f->refuse) == 0)
+    *ret_refused = f->refuse && strcmp(target->password, f->refuse) == 0;
+    if (*ret_refused)
         return err_fail(err, &ERR_DATABASE_DOWN, "connect: 1045 fake");
     return true;
 }
@@ -286,6 +287,7 @@ START_TEST(custody_publishes_no_login_untried)
                                                       SECRET(NEW),
                                                       ABSENT,
                                                       SECRET("p2"),
+                                                      ABSENT,
                                                       SECRET("p2")};
     struct fixture f;
     set_up(&f, ARRAY(answers));
@@ -302,6 +304,199 @@ START_TEST(custody_publishes_no_login_untried)
     fake_world_pass(&f.http.world, 250);
     ck_assert_int_eq(look_all(&f), 1);
     ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
+/* A rotation in the order of AWS: the database takes the new password only, and AWSCURRENT is still
+ * the old one. AWSPENDING is right, and stays so until AWSCURRENT has moved to it. */
+START_TEST(custody_takes_a_pending_login)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        SECRET("p1"),
+        SECRET(NEW),
+        ABSENT,
+        SECRET("p1"), /* of AWSCURRENT */
+        SECRET("p2"), /* of AWSPENDING */
+        SECRET("p1"),
+        SECRET("p2"), /* 5 minutes later, in the gap still */
+        SECRET("p2")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    f.custody.items[CUSTODY_APP_SECRET].wanted = false;
+    fake_world_pass(&f.http.world, 1000);
+    f.refuse = "p1";
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_ptr_nonnull(strstr(f.http.requests[5].body, "AWSPENDING"));
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    fake_world_pass(&f.http.world, 300000);
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_int_eq(f.custody.items[CUSTODY_DATABASE].failures, 0);
+    f.refuse = NULL;
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0); /* AWSCURRENT has moved */
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
+/* A rotation that names no pending version: while refusals are told, the keeper looks again and
+ * again, at growing pauses, and not once in SECRETS_INTERVAL_S. */
+START_TEST(custody_looks_again_while_the_login_is_refused)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p2")};
+    static const int64_t pauses[] = {250, 250, 250, 500, 500};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, 1000);
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+        ck_assert_int_eq(custody_wait_ms(&f.custody), 0);
+        ck_assert_int_eq(look_all(&f), 0);
+        ck_assert_int_eq(custody_wait_ms(&f.custody), pauses[i]); /* whoever asks or does not */
+        fake_world_pass(&f.http.world, pauses[i]);
+    }
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    tear_down(&f);
+}
+END_TEST
+
+/* Nobody repeats the refusal: it is forgotten. */
+START_TEST(custody_forgets_a_refusal)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, 1000);
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    ck_assert_int_eq(look_all(&f), 0);
+    fake_world_pass(&f.http.world, 2000);
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    ck_assert(!custody_is_urgent(&f.custody, 0));
+    tear_down(&f);
+}
+END_TEST
+
+struct asked {
+    const struct custody *custody;
+    const struct fake_world *world;
+    int64_t at_ms; /* monotonic: when a worker is refused */
+};
+
+static bool is_asked(void *ctx)
+{
+    const struct asked *a = ctx;
+    bool refused = a->world->monotonic_ms >= a->at_ms;
+    return custody_is_urgent(a->custody, refused ? VAULT_NEED_LOGIN : 0);
+}
+
+/* S3 is silent while a password is replaced: its look, which can wait, ends at once, and the login
+ * comes first; then the bucket is looked at again. It was no failure of S3. */
+START_TEST(custody_gives_a_silent_bucket_up_for_a_login)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        SECRET("p1"),
+        {.failure = &ERR_AWS_ANSWER}, /* the bucket, at first */
+        {.failure = &ERR_AWS_UNREACHABLE, .takes_ms = 2500},
+        SECRET("p2"),
+        {.status = 200, .body = ""}};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    custody_done(&f.custody);
+    f.conf.app_jwt_secret_arn = "";
+    f.conf.s3_bucket_name = "images";
+    open_custody(&f);
+    const struct fake_world *world = &f.http.world;
+    struct asked asked = {&f.custody, world, INT64_MAX};
+    custody_stop_when(&f.custody, (struct http_stop){is_asked, &asked});
+    ck_assert_int_eq(look_all(&f), 2);
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    int64_t begun_ms = world->monotonic_ms;
+    asked.at_ms = begun_ms + 400;
+    ck_assert(!custody_look(&f.custody));
+    ck_assert_int_eq(world->monotonic_ms, begun_ms + 400);
+    ck_assert_int_eq(f.custody.items[CUSTODY_BUCKET].failures, 1); /* as before */
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    f.refuse = "p1";
+    ck_assert(custody_look(&f.custody));
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    asked.at_ms = INT64_MAX;
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_int_eq(f.custody.bucket, BUCKET_UP);
+    tear_down(&f);
+}
+END_TEST
+
+/* The keeper dies right after a new application secret was published: the next one lets it wait as
+ * long as the dead one would have. */
+START_TEST(custody_promotes_no_sooner_after_a_death)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD)};
+    struct fixture f;
+    struct err err = {0};
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    ck_assert_str_eq(f.custody.set.app_secrets[0], OLD);
+    int64_t promote_at_ms = f.http.world.monotonic_ms + 600000;
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(vault_set_wipe) struct vault_set published = f.custody.set;
+        custody_done(&f.custody);
+        ck_assert(custody_init(&f.conf, &f.http.world.world, f.http.client.outside, &published,
+                               &f.custody, &err));
+        f.custody.try_login = fake_try;
+        f.custody.try_ctx = &f;
+        f.custody.items[CUSTODY_CREDENTIALS].wanted = false;
+        (void)look_all(&f);
+        ck_assert_str_eq(f.custody.set.app_secrets[0], i == 0 ? OLD : NEW);
+        if (i == 0) {
+            f.custody.items[CUSTODY_DATABASE].wanted = false;
+            ck_assert_int_eq(f.http.world.monotonic_ms + custody_wait_ms(&f.custody),
+                             promote_at_ms);
+            fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+        }
+    }
     tear_down(&f);
 }
 END_TEST
@@ -464,6 +659,11 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_starts_in_an_outage);
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
+    suite_test(s, custody_takes_a_pending_login);
+    suite_test(s, custody_looks_again_while_the_login_is_refused);
+    suite_test(s, custody_forgets_a_refusal);
+    suite_test(s, custody_gives_a_silent_bucket_up_for_a_login);
+    suite_test(s, custody_promotes_no_sooner_after_a_death);
     suite_test(s, custody_renews_credentials);
     suite_test(s, custody_lives_by_the_services_clock);
     suite_test(s, custody_gets_the_cognito_secret);
