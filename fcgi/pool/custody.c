@@ -5,6 +5,7 @@
 #include "common/db/mysql.h"
 #include "common/run/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define CUSTODY_MEMORY    MIB(1)
@@ -205,8 +206,10 @@ static bool has_credentials(const struct custody *c)
 
 static bool needs_credentials(const struct custody *c, struct err *err)
 {
+    const char *why = c->items[CUSTODY_CREDENTIALS].failure.cause;
     return has_credentials(c) ||
-           err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
+           err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment%s%s",
+                    *why ? ": " : "", why);
 }
 
 static bool get(struct custody *c, enum custody_item item, enum secret_stage stage,
@@ -227,7 +230,9 @@ static bool look_credentials(struct custody *c, bool *ret_changed, struct err *e
     if (!credentials_fetch(&settings, &c->client, &c->arena, &fetched, err))
         return false;
     if (!credentials_live(&fetched, now_s))
-        return err_fail(err, &ERR_AWS_ANSWER, "credentials that have expired");
+        return err_fail(err, &ERR_AWS_ANSWER,
+                        "credentials with %" PRId64 " s to live, of which the last %d are not used",
+                        fetched.expires_s - now_s, CREDENTIALS_MARGIN_S);
     /* Those that AWS refuses are worse than any others, however long they have still to live. */
     if (!c->refused && !credentials_supersede(&c->set.credentials, &fetched, now_s))
         return true;
@@ -278,6 +283,13 @@ static bool find_login(struct custody *c, enum secret_stage stage, struct db_opt
     return true;
 }
 
+/* A database that is away says nothing of a login. The first one is published all the same: what is
+ * missing then is the database, and once it is back nobody waits for another look here. */
+static bool is_first_login(const struct custody *c, const struct db_target *got)
+{
+    return !c->set.login_known && got->password[0];
+}
+
 /* The version in force, AWSCURRENT, comes first. While it is refused, a rotation may be under way
  * that has given the database the password of AWSPENDING but has not moved AWSCURRENT yet; it takes
  * seconds for that, and fails when its test does. What the database takes is right. */
@@ -292,6 +304,8 @@ static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
         good = true;
         found = &pending;
     }
+    if (!good && !refused && is_first_login(c, &current.target))
+        good = true;
     if (!good)
         return err_fail(err, failed.kind, "%s", failed.cause);
     if (is_published(&c->set, &found->target)) {

@@ -156,6 +156,7 @@ struct fixture {
     struct conf conf;
     struct custody custody;
     const char *refuse; /* a password that the database does not take */
+    bool database_down;
     size_t tries;
 };
 
@@ -163,6 +164,8 @@ static bool fake_try(void *ctx, const struct db_target *target, bool *ret_refuse
 {
     struct fixture *f = ctx;
     f->tries++;
+    if (f->database_down)
+        return err_fail(err, &ERR_DATABASE_DOWN, "connect: 2003 fake");
     *ret_refused = f->refuse && strcmp(target->password, f->refuse) == 0;
     if (*ret_refused)
         return err_fail(err, &ERR_DATABASE_DOWN, "connect: 1045 fake");
@@ -186,6 +189,7 @@ static void set_up(struct fixture *f, const struct fake_http_answer *answers, si
     f->conf.database_secret_arn = "cbu/database";
     f->conf.app_jwt_secret_arn = "cbu/app";
     f->refuse = NULL;
+    f->database_down = false;
     f->tries = 0;
     fake_http_open(&f->http, answers, count);
     open_custody(f);
@@ -216,6 +220,14 @@ static const char *missing(struct fixture *f)
     return buf_cstr(&out);
 }
 
+static const char *errors(struct fixture *f)
+{
+    static char text[512];
+    struct buf out = BUF(text);
+    custody_list_errors(&f->custody, &out);
+    return buf_cstr(&out);
+}
+
 START_TEST(custody_gets_everything)
 {
     static const struct fake_http_answer answers[] = {
@@ -224,8 +236,11 @@ START_TEST(custody_gets_everything)
     struct fixture f;
     set_up(&f, ARRAY(answers));
     ck_assert_str_eq(missing(&f), "credentials, database_secret, app_secret");
+    ck_assert_int_eq(custody_checked_ms(&f.custody), 0);
     ck_assert_int_eq(look_all(&f), 3);
     ck_assert_str_eq(missing(&f), "");
+    ck_assert_str_eq(errors(&f), "");
+    ck_assert_int_eq(custody_checked_ms(&f.custody), f.http.world.monotonic_ms);
     ck_assert_str_eq(f.custody.set.database_user, "web");
     ck_assert_str_eq(f.custody.set.database_password, "p1");
     ck_assert_str_eq(f.custody.set.app_secrets[0], NEW);
@@ -254,6 +269,106 @@ START_TEST(custody_starts_in_an_outage)
     ck_assert_int_eq(look_all(&f), 3);
     ck_assert_str_eq(missing(&f), "");
     ck_assert_str_eq(f.custody.set.database_user, "cbu"); /* the URL's: the secret names none */
+    tear_down(&f);
+}
+END_TEST
+
+/* The database is away when the task starts: what is missing is the database, not its password, and
+ * no back-off stands between its return and the first answer. */
+START_TEST(custody_publishes_the_first_login_untried)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p2"),
+                                                      SECRET(NEW),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.database_down = true;
+    ck_assert_int_eq(look_all(&f), 3);
+    ck_assert_uint_eq(f.tries, 1);
+    ck_assert_str_eq(missing(&f), "");
+    ck_assert_str_eq(errors(&f), "");
+    ck_assert_str_eq(f.custody.set.database_password, "p1");
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    /* A later one is not: the one before may still be good. */
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(f.custody.set.database_password, "p1");
+    ck_assert_str_eq(errors(&f), "database_secret: connect: 2003 fake");
+    tear_down(&f);
+}
+END_TEST
+
+/* One that the database refuses is no login, and the page says so. */
+START_TEST(custody_publishes_no_first_login_that_is_refused)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07), SECRET("p1"),
+                                                      ABSENT, SECRET(NEW), ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.refuse = "p1";
+    ck_assert_int_eq(look_all(&f), 2);
+    ck_assert_str_eq(missing(&f), "database_secret");
+    ck_assert_str_eq(errors(&f), "database_secret: connect: 1045 fake");
+    tear_down(&f);
+}
+END_TEST
+
+/* A task that serves nobody looks often, and says ERROR when it does not seem to pass. */
+START_TEST(custody_hurries_and_complains_about_what_is_unknown)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      SECRET(NEW),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.custody.items[CUSTODY_DATABASE].wanted = false;
+    ck_assert_int_eq(look_all(&f), 1);
+    for (int64_t passed_ms = 0; passed_ms < 30000;) {
+        int64_t wait_ms = custody_wait_ms(&f.custody);
+        ck_assert_int_le(wait_ms, 5000);
+        ck_assert_ptr_null(strstr(fake_http_log(&f.http), "ERROR"));
+        fake_world_pass(&f.http.world, wait_ms);
+        passed_ms += wait_ms;
+        ck_assert_int_eq(look_all(&f), 0);
+    }
+    ck_assert_str_eq(missing(&f), "app_secret");
+    ck_assert_str_eq(errors(&f), "app_secret: GetSecretValue: fake failure");
+    const char *line = strstr(fake_http_log(&f.http), "ERROR");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_eq(strstr(line, "ERROR\",\"event\":\"secret.failed\",\"item\":\"app_secret\","
+                                  "\"secret_id\":\"cbu/app\",\"region\":\"us-east-2\""),
+                     line);
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(errors(&f), "");
+    tear_down(&f);
+}
+END_TEST
+
+/* What fails for want of credentials is told once, with the reason. */
+START_TEST(custody_says_why_there_are_no_credentials)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", "2026-11-22T21:08:00Z")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(errors(&f), "credentials: credentials with 49 s to live, of which the last 60 "
+                                 "are not used");
+    ck_assert_ptr_nonnull(strstr(f.custody.items[CUSTODY_DATABASE].failure.cause,
+                                 "no AWS credentials at the moment: credentials with 49 s"));
     tear_down(&f);
 }
 END_TEST
@@ -657,6 +772,10 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_without_a_password_or_a_secret);
     suite_test(s, custody_gets_everything);
     suite_test(s, custody_starts_in_an_outage);
+    suite_test(s, custody_publishes_the_first_login_untried);
+    suite_test(s, custody_publishes_no_first_login_that_is_refused);
+    suite_test(s, custody_hurries_and_complains_about_what_is_unknown);
+    suite_test(s, custody_says_why_there_are_no_credentials);
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
     suite_test(s, custody_takes_a_pending_login);
