@@ -26,7 +26,7 @@ ROTATED = {
     "database": "database: another password for the user in the server and in {secret}; noticed "
     "when a login is refused, at the latest after SECRETS_INTERVAL_S",
     "app-key": "app-key: another version of {secret}; noticed after SECRETS_INTERVAL_S at the "
-    "latest, and signs one more later",
+    "latest, and signs two more later",
     "credentials": "credentials: other keys, the old ones are revoked; noticed when AWS refuses "
     "them, with the next secret that is read",
 }
