@@ -17,7 +17,8 @@ from .folder import Folder, write_private
 from .process import Process, free_port, start
 
 SERVER = Path(__file__).with_name("aws_server.py")
-ARN = "arn:aws:secretsmanager:us-east-2:000000000000:secret:cbu"
+REGION = "us-east-2"
+ARN = f"arn:aws:secretsmanager:{REGION}:000000000000:secret:cbu"
 DATABASE, MIGRATE, APP = f"{ARN}/database", f"{ARN}/migrate", f"{ARN}/app"
 COGNITO = f"{ARN}/cognito"
 BUCKET = "cbu-images"
@@ -41,6 +42,7 @@ class Aws:
             "DATABASE_SECRET_ARN": DATABASE,
             "APP_JWT_SECRET_ARN": APP,
             "S3_BUCKET_NAME": BUCKET,
+            "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.url,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}/credentials",

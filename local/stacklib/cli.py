@@ -182,7 +182,7 @@ def _logs(options: argparse.Namespace) -> NoReturn:
 
 
 def _rotate(options: argparse.Namespace) -> None:
-    Stack.open(_data(options)).rotate(options.what)
+    say(Stack.open(_data(options)).rotate(options.what))
 
 
 def _start(options: argparse.Namespace) -> None:

@@ -33,9 +33,11 @@
     X("auth/jwks", auth_jwks)                                                                      \
     X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
+    X("aws/names", aws_names)                                                                      \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
     X("aws/s3", aws_s3)                                                                            \
+    X("aws/sigv4", aws_sigv4)                                                                      \
     X("aws/secrets", aws_secrets)                                                                  \
     X("db/sql", db_sql)                                                                            \
     X("db/target", db_target)                                                                      \
