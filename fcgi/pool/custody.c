@@ -411,6 +411,7 @@ static bool note_refusal(void *ctx, bool refused, struct db_target *target, stru
     return !refused;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): note_refusal() writes through it. */
 static bool try_on_mysql(void *ctx, const struct db_target *target, bool *ret_refused,
                          struct err *err)
 {

@@ -75,7 +75,7 @@ static int64_t stale_ms(const struct conf *conf)
     int64_t database_ms =
         (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
     return 3 * conf->keeper_interval_ms + database_ms +
-           (custody_needs_aws(conf) ? 2 * CUSTODY_LOOK_MAX_MS + database_ms : 0) +
+           (custody_needs_aws(conf) ? INT64_C(2) * CUSTODY_LOOK_MAX_MS + database_ms : 0) +
            (key_keeper_is_wanted(conf) ? KEY_FETCH_MAX_MS : 0);
 }
 

@@ -104,9 +104,20 @@ class Aws:
             _add_key(state)
         self._save(state)
 
-    def put_login(self, arn: str, user: str, password: str) -> None:
+    def put_pending_login(self, arn: str, user: str, password: str) -> None:
+        """A version that is not in force yet, as PutSecretValue makes it for a rotation."""
         state = self._load()
-        _put(state, arn, json.dumps({"username": user, "password": password}))
+        text = json.dumps({"username": user, "password": password})
+        state["secrets"][arn]["AWSPENDING"] = _version(text)
+        self._save(state)
+
+    def finish(self, arn: str) -> None:
+        """UpdateSecretVersionStage: AWSCURRENT moves to the pending version, which keeps its other
+        label, too."""
+        state = self._load()
+        versions = state["secrets"][arn]
+        versions["AWSPREVIOUS"] = versions["AWSCURRENT"]
+        versions["AWSCURRENT"] = versions["AWSPENDING"]
         self._save(state)
 
     def put_client_secret(self, secret: str) -> None:
@@ -129,7 +140,11 @@ def _put(state: dict[str, Any], arn: str, text: str) -> None:
     versions = state["secrets"].setdefault(arn, {})
     if "AWSCURRENT" in versions:
         versions["AWSPREVIOUS"] = versions["AWSCURRENT"]
-    versions["AWSCURRENT"] = {"VersionId": str(uuid.uuid4()), "SecretString": text}
+    versions["AWSCURRENT"] = _version(text)
+
+
+def _version(text: str) -> dict[str, str]:
+    return {"VersionId": str(uuid.uuid4()), "SecretString": text}
 
 
 def _add_key(state: dict[str, Any]) -> None:

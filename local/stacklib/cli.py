@@ -99,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         command(name, run, text).add_argument("part", choices=PARTS)
     rotate = command("rotate", _rotate, "replaces a secret of a stack that has --aws")
     rotate.add_argument("what", choices=ROTATIONS)
+    rotate.add_argument(
+        "--gap",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="database: so much later than the user changes AWSCURRENT does, as in AWS",
+    )
     return parser
 
 
@@ -182,7 +189,7 @@ def _logs(options: argparse.Namespace) -> NoReturn:
 
 
 def _rotate(options: argparse.Namespace) -> None:
-    say(Stack.open(_data(options)).rotate(options.what))
+    say(Stack.open(_data(options)).rotate(options.what, options.gap))
 
 
 def _start(options: argparse.Namespace) -> None:

@@ -194,9 +194,11 @@ class Stack:
             self._stop_part(part)
 
     # ---- rotation, for drills ----
-    def rotate(self, what: str) -> str:
-        """As a rotation function of Secrets Manager, or ECS for credentials, would do it. Returns
-        what was replaced, and when the service notices."""
+    def rotate(self, what: str, gap_s: float = 0) -> str:
+        """As a rotation function of Secrets Manager, or ECS for credentials, would do it. With the
+        database it is the function for a single user: the new login is AWSPENDING, the user gets
+        its password, and only `gap_s` later (for AWS's function they are the seconds of its test)
+        AWSCURRENT moves to it. Returns what was replaced, and when the service notices."""
         with self.folder.locked(READY_S):
             if not self.aws.is_wanted:
                 raise StackError("only a stack that was started with --aws can rotate secrets")
@@ -206,8 +208,11 @@ class Stack:
                     f"`local/stack start aws --data {self.folder.path}` starts it"
                 )
             if what == "database":
-                password = self.database.change_password(SERVING_USER)
-                self.aws.put_login(DATABASE, SERVING_USER, password)
+                password = self.database.draw_password(SERVING_USER)
+                self.aws.put_pending_login(DATABASE, SERVING_USER, password)
+                self.database.set_password(SERVING_USER, password)
+                time.sleep(gap_s)
+                self.aws.finish(DATABASE)
             elif what == "app-key":
                 self.aws.rotate_app_key()
             else:

@@ -71,7 +71,7 @@ static bool read_pairs(const cJSON *object, const char *name, struct aws_pair *r
     {
         const cJSON *left = cJSON_IsArray(pair) ? pair->child : NULL;
         const cJSON *right = left ? left->next : NULL;
-        if (!cJSON_IsString(left) || !cJSON_IsString(right) || right->next)
+        if (!right || right->next || !cJSON_IsString(left) || !cJSON_IsString(right))
             return err_fail(err, &ERR_BAD_REQUEST, "%s has a pair that is not two texts", name);
         if (count == PAIRS_MAX)
             return err_fail(err, &ERR_BAD_REQUEST, "%s has more than %d pairs", name, PAIRS_MAX);
@@ -89,7 +89,7 @@ static bool read_time(const cJSON *object, int64_t *ret, struct err *err)
                                   "dddddd"
                                   "Z";
     struct tm utc = {0};
-    struct slice text;
+    struct slice text = {0};
     if (!read_text(object, "time", true, &text, err))
         return false;
     bool good = text.len == sizeof pattern - 1;
@@ -124,7 +124,7 @@ static bool read_rules(const cJSON *object, struct sigv4_request *req, struct er
 
 static bool read_kind(const cJSON *object, bool *ret_query_form, struct err *err)
 {
-    struct slice kind;
+    struct slice kind = {0};
     if (!read_text(object, "kind", true, &kind, err))
         return false;
     *ret_query_form = slice_equal(kind, SLICE("query"));

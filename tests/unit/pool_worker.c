@@ -365,7 +365,10 @@ static pid_t start_refusing_database(struct fixture *f, char *url, size_t cap)
     snprintf(url, cap, "mysql://cbu:secret@localhost/shop?socket=%s", path);
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
-    while (pid == 0) {
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) { /* until it is killed */
         int fd = accept(database.fd, NULL, NULL);
         if (fd < 0) {
             usleep(1000);
@@ -374,7 +377,6 @@ static pid_t start_refusing_database(struct fixture *f, char *url, size_t cap)
         (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
         close(fd);
     }
-    return pid;
 }
 
 /* One look of the keeper's may come too early: a request that waits for another login asks again.
