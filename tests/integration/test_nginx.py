@@ -951,6 +951,21 @@ BAD_VALUES = [
     *(("NGINX_MAX_BODY", value) for value in ("0", "16", "0k", "100m", "1g", "16K", "16k;")),
     *(("NGINX_KEEPALIVE_TIMEOUT_S", value) for value in ("60", "75s", "99999999999999999999")),
     *(("NGINX_USER", value) for value in ("Root", "a b", "a;", "0")),
+    # No browser sends these, so they would allow nobody.
+    *(
+        ("CORS_ORIGINS", value)
+        for value in (
+            "https://shop.example:443",
+            "http://shop.example:80",
+            "http://a.example,https://[::1]:443",
+            "https://shop.example:65536",
+            "https://shop.example:0443",
+            "https://shop.example/",
+            "https://Shop.example",
+            "shop.example",
+            "https://shop.example, https://b.example",
+        )
+    ),
 ]
 
 
@@ -961,6 +976,13 @@ def test_bad_value_is_refused(name: str, value: str) -> None:
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
     assert line.startswith(f"nginx/render: {name} must be ")
+
+
+def test_origin_with_the_port_of_its_scheme() -> None:
+    """The one spelling that looks right: what is wrong is said."""
+    assert "no :443 with https" in render("-", CORS_ORIGINS="https://shop.example:443").stderr
+    for good in ("http://shop.example:443", "https://shop.example:80", "https://shop.example:4430"):
+        assert f'"{good}" $http_origin;' in render("-", CORS_ORIGINS=good).stdout
 
 
 def test_all_bad_values_are_reported_and_nothing_is_written(folder: Path) -> None:
