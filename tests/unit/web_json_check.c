@@ -147,6 +147,25 @@ START_TEST(json_check_beginnings)
 }
 END_TEST
 
+START_TEST(json_next_values)
+{
+    const struct slice text =
+        SLICE("\t{ \"a\" :1.50 \r\n,\"b\\\",}\":\"x,}\\\" \" ,\"c\":[1, {\"d\":2}]"
+              ",\"a\":{} , \"e\":null\n}\n");
+    static const char *const wanted[] = {"1.50", "\"x,}\\\" \"", "[1, {\"d\":2}]", "{}", "null"};
+    struct slice value = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        ck_assert(json_next_value(text, &at, &value));
+        ck_assert_text_eq(value, wanted[i]);
+    }
+    ck_assert(!json_next_value(text, &at, &value));
+    ck_assert_text_eq(value, "null");
+    at = 0;
+    ck_assert(!json_next_value(SLICE(" { }"), &at, &value));
+}
+END_TEST
+
 /* The public corpus: each file's name begins with what is due to it. */
 static struct {
     struct dirent **entries;
@@ -214,6 +233,7 @@ void web_json_check(struct suite *s)
     suite_rows(s, json_check_texts, COUNT(rows));
     suite_rows(s, json_check_depth, COUNT(depth_rows));
     suite_test(s, json_check_beginnings);
+    suite_test(s, json_next_values);
     if (corpus_found())
         suite_rows(s, json_corpus, (size_t)corpus.count);
     else
