@@ -108,8 +108,7 @@ static bool scan_escape(struct scan *s)
 
 static bool scan_string(struct scan *s)
 {
-    if (!take(s, '"'))
-        return fail(s, "string expected");
+    s->at++; /* the quote */
     while (!take(s, '"')) {
         if (peek(s) < 0)
             return fail(s, "string without an end");
@@ -155,9 +154,12 @@ static bool scan_scalar(struct scan *s)
     }
 }
 
-static bool scan_member_name(struct scan *s)
+/* `missing` is what to say when there is none. */
+static bool scan_member_name(struct scan *s, const char *missing)
 {
     skip_blanks(s);
+    if (peek(s) != '"')
+        return fail(s, missing);
     if (!scan_string(s))
         return false;
     skip_blanks(s);
@@ -171,7 +173,8 @@ static bool scan_closings(struct scan *s, char *open, size_t *depth)
         if (take(s, open[*depth - 1])) {
             (*depth)--;
         } else if (take(s, ',')) {
-            return open[*depth - 1] == ']' || scan_member_name(s);
+            return open[*depth - 1] == ']' ||
+                   scan_member_name(s, "member name expected after the comma");
         } else {
             return fail(s, "',' or a closing bracket expected");
         }
@@ -197,7 +200,7 @@ static bool scan_value(struct scan *s)
             if (peek(s) == open[depth - 1]) {
                 if (!scan_closings(s, open, &depth))
                     return false;
-            } else if (c == '{' && !scan_member_name(s)) {
+            } else if (c == '{' && !scan_member_name(s, "member name expected")) {
                 return false;
             }
         } else if (!scan_scalar(s) || !scan_closings(s, open, &depth)) {
@@ -220,7 +223,7 @@ bool json_next_value(struct slice object, size_t *at, struct slice *ret)
 {
     struct scan s = {.text = object, .at = *at};
     skip_blanks(&s);
-    if (!take(&s, *at == 0 ? '{' : ',') || !scan_member_name(&s))
+    if (!take(&s, *at == 0 ? '{' : ',') || !scan_member_name(&s, "member name expected"))
         return false;
     skip_blanks(&s);
     size_t start = s.at;
