@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+FAULT_KINDS(FAULT_DEFINE)
+
 /* RFC 6901 section 3: '~' becomes "~0", '/' becomes "~1". A name can be as long as its sender
  * liked, so it is cut. */
 static struct slice make_pointer(struct arena *arena, const char *prefix, struct slice name)
@@ -24,7 +26,7 @@ static struct slice make_pointer(struct arena *arena, const char *prefix, struct
 }
 
 void fault_add(struct faults *faults, struct arena *arena, const char *prefix, struct slice name,
-               const char *code, const char *fmt, ...)
+               const struct fault_kind *kind, const char *fmt, ...)
 {
     if (faults->count == FAULTS_MAX)
         return;
@@ -33,7 +35,7 @@ void fault_add(struct faults *faults, struct arena *arena, const char *prefix, s
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args); /* a cut message still helps */
     va_end(args);
-    faults->items[faults->count++] = (struct fault){make_pointer(arena, prefix, name), code,
+    faults->items[faults->count++] = (struct fault){make_pointer(arena, prefix, name), kind->code,
                                                     arena_copy(arena, slice_from_cstr(text))};
 }
 

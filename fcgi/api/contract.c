@@ -110,10 +110,41 @@ size_t contract_errors(const struct route *route, const struct err_kind *ret[CON
     return count;
 }
 
+/* ---- faults ---- */
+
+#define FAULT_ADDRESS(name, code, help) &(name),
+const struct fault_kind *const contract_faults[] = {FAULT_KINDS(FAULT_ADDRESS)
+                                                        API_FAULT_KINDS(FAULT_ADDRESS)};
+const size_t contract_faults_count = COUNT(contract_faults);
+
+/* tests/contract/test_document.py makes each of them happen. */
+static const struct fault_example {
+    const struct err_kind *kind;
+    const char *prefix, *name;
+    const struct fault_kind *fault;
+    const char *message;
+} fault_examples[] = {
+    {&ERR_QUERY_INVALID, "/query/", "limit", &FAULT_RANGE, "must be a whole number from 1 to 100"},
+    {&ERR_QUERY_INVALID, "/query/", "colour", &FAULT_UNKNOWN, "is no parameter here"},
+    {&ERR_JSON_INVALID, "", "", &FAULT_JSON, "member name expected after the comma, at byte 21"},
+    {&ERR_BODY_INVALID, "/", "price_minor", &FAULT_RANGE, "must be from 0 to 999999999999"},
+    {&ERR_BODY_INVALID, "/", "name", &FAULT_REQUIRED, "is required"},
+    {&ERR_SKU_TAKEN, "/", "sku", &FAULT_TAKEN, "belongs to product 9"},
+};
+
+void contract_example_faults(const struct err_kind *kind, struct arena *arena, struct faults *ret)
+{
+    for (size_t i = 0; i < COUNT(fault_examples); i++) {
+        const struct fault_example *e = &fault_examples[i];
+        if (e->kind == kind)
+            fault_add(ret, arena, e->prefix, slice_from_cstr(e->name), e->fault, "%s", e->message);
+    }
+}
+
 /* ---- parts of paths ---- */
 
 static const struct contract_param params[] = {
-    {"id", true, "its number", "1"},
+    {"id", true, "its number"},
 };
 
 const struct contract_param *contract_param_find(struct slice name)
@@ -160,7 +191,7 @@ static const struct note notes[] = {
     {NULL, "sku", "the merchant's own number of the product; unique, compared exactly", "KIT-0009",
      NULL},
     {NULL, "name", "what people call it", "Enamel Mug", NULL},
-    {NULL, "description", "text of several lines; empty unless given",
+    {NULL, "description", "may have line breaks and tabs",
      "A 350 ml steel mug under two coats of white enamel.", NULL},
     {NULL, "brand", "compared exactly; null: none", "Hollowmere", NULL},
     {NULL, "category", "key of the category, which is made when it is first named", "kitchen",
@@ -173,7 +204,7 @@ static const struct note notes[] = {
     {"Readiness", "status", "whether every check is good; the answer is 503 otherwise", "ready",
      NULL},
     {"Product", "status", "only editors see drafts and what is deleted", "active", NULL},
-    {NULL, "status", "a draft is in no public list; active unless given", "active", NULL},
+    {NULL, "status", "a draft is in no public list", "active", NULL},
     {"Service", "version", "of the program", "1.0.0", NULL},
     {NULL, "version", "starts at 1 and grows with every change", "3", NULL},
     {NULL, "created_at", "when it was first stored, in UTC", "2026-11-22T21:07:11.123Z", NULL},

@@ -1,9 +1,9 @@
-/* errors.h - the error kinds of this service's own nouns; the general ones are in
- * common/base/err.h. */
+/* errors.h - the kinds of errors and faults of this service's own nouns; the general ones are in
+ * common/base/err.h and common/web/fault.h. */
 #ifndef FCGI_API_ERRORS_H
 #define FCGI_API_ERRORS_H
 
-#include "common/base/err.h"
+#include "common/web/fault.h"
 
 #define API_ERR_KINDS(X)                                                                           \
     X(ERR_AUTHENTICATION_REQUIRED, 401, "authentication_required",                                 \
@@ -30,5 +30,11 @@
     X(ERR_SKU_TAKEN, 409, "sku_taken", "Another product has this SKU.")
 
 API_ERR_KINDS(ERR_DECLARE)
+
+#define API_FAULT_KINDS(X)                                                                         \
+    X(FAULT_CURRENCY, "currency", "is not the shop's currency")                                    \
+    X(FAULT_TAKEN, "taken", "is the SKU of another product, which the message names")
+
+API_FAULT_KINDS(FAULT_DECLARE)
 
 #endif

@@ -52,11 +52,6 @@ static void add_path_params(struct buf *out, const char *path)
             buf_add(out, param->is_number
                              ? SLICE("{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1}")
                              : SLICE("{\"type\":\"string\",\"minLength\":1}"));
-            json_add_name(out, "example");
-            if (param->is_number)
-                buf_add_cstr(out, param->example);
-            else
-                json_add_string(out, slice_from_cstr(param->example));
         }
         buf_add_char(out, '}');
     }
@@ -102,18 +97,20 @@ static void add_request_body(struct buf *out, const struct route *route, struct 
         return;
     json_add_name(out, "requestBody");
     buf_add(out, SLICE("{\"required\":true,\"content\":{"));
-    const char *type;
-    for (size_t i = 0; (type = route_body_type(route, i)); i++) {
-        json_add_name(out, type);
-        buf_add(out, SLICE("{\"schema\":"));
-        add_ref(out, "schemas", route->body->name, "");
-        buf_add_char(out, '}');
+    /* The first alone: for makers of clients a second type is a second call. */
+    json_add_name(out, route_body_type(route, 0));
+    buf_add(out, SLICE("{\"schema\":"));
+    add_ref(out, "schemas", route->body->name, "");
+    if (route->body->example) {
+        json_add_name(out, "example");
+        buf_add_cstr(out, route->body->example);
     }
-    buf_add(out, SLICE("}}"));
+    buf_add(out, SLICE("}}}"));
     set_add(&refs->inputs, route->body);
 }
 
-static void add_access(struct buf *out, enum route_scope scope, struct openapi_refs *refs)
+/* Who may do it, and the route's own details; and the former for programs. */
+static void add_access(struct buf *out, const struct route *route, struct openapi_refs *refs)
 {
     static const struct {
         const char *help, *security;
@@ -125,11 +122,16 @@ static void add_access(struct buf *out, enum route_scope scope, struct openapi_r
         [SCOPE_EDIT] = {"For members of the groups `editors` and `admins`.", "[{\"bearer\":[]}]"},
         [SCOPE_ADMIN] = {"For members of the group `admins`.", "[{\"bearer\":[]}]"},
     };
-    if (rows[scope].help)
-        json_add_member(out, "description", slice_from_cstr(rows[scope].help));
+    const char *help = rows[route->scope].help, *details = route->details;
+    char storage[KIB(2)];
+    struct buf text = BUF(storage);
+    buf_add_format(&text, "%s%s%s", help ? help : "", help && details ? "\n\n" : "",
+                   details ? details : "");
+    if (text.len > 0)
+        json_add_member(out, "description", buf_slice(&text));
     json_add_name(out, "security");
-    buf_add_cstr(out, rows[scope].security);
-    refs->bearer |= scope != SCOPE_NONE;
+    buf_add_cstr(out, rows[route->scope].security);
+    refs->bearer |= route->scope != SCOPE_NONE;
 }
 
 /* ---- what is answered ---- */
@@ -290,7 +292,7 @@ void openapi_add_operation(struct buf *out, const struct route *route, struct op
     buf_add(out, SLICE(",\"tags\":["));
     json_add_string(out, slice_from_cstr(contract_tag_find(route->path)->name));
     buf_add_char(out, ']');
-    add_access(out, route->scope, refs);
+    add_access(out, route, refs);
     json_add_name(out, "parameters");
     buf_add_char(out, '[');
     add_path_params(out, route->path);

@@ -98,8 +98,9 @@ static void add_sku_fault(struct ctx *ctx, struct slice sku)
     struct product owner;
     struct err unimportant = {0};
     if (product_find_sku(ctx->db, ctx->arena, sku, &owner, &unimportant))
-        fault_add(&ctx->faults, ctx->arena, "/", SLICE("sku"), "taken", "belongs to product %lld%s",
-                  (long long)owner.id, product_is_deleted(&owner) ? ", which is deleted" : "");
+        fault_add(&ctx->faults, ctx->arena, "/", SLICE("sku"), &FAULT_TAKEN,
+                  "belongs to product %lld%s", (long long)owner.id,
+                  product_is_deleted(&owner) ? ", which is deleted" : "");
 }
 
 static bool transact(struct edit *e, struct err *err)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from checks import check_problem
+from closed import close_answers
+from issuer import Issuer
+from jsonschema import Draft202012Validator
 from nginx_server import ROOT
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from stacks import Client, run_cbu
+from stacks import Client, Service, run_cbu
 
 REDOCLY = ROOT / "build/deps/redocly/bin/cli.js"
 
@@ -36,6 +43,125 @@ def test_lints_clean(document: dict[str, Any], tmp_path: Path) -> None:
     assert report["problems"] == [], done.stderr
     assert done.returncode == 0
     assert report["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}
+
+
+# ---- answers are open for clients, and closed for the tests ----
+def _objects(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every object with declared members, however deep."""
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _objects(each)
+
+
+def test_only_inputs_are_closed(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    inputs = {name for name in schemas if name.endswith(("Input", "Patch"))}
+    assert inputs == {"ProductInput", "ProductPatch"}
+    for name, schema in schemas.items():
+        for each in _objects(schema):
+            assert (each.get("additionalProperties") is False) == (name in inputs), name
+
+
+def _faults(document: dict[str, Any], name: str, value: Any) -> list[str]:
+    root = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return [fault.message for fault in Draft202012Validator(root).iter_errors(value)]
+
+
+def test_undeclared_members_are_still_found(client: Client, document: dict[str, Any]) -> None:
+    closed = copy.deepcopy(document)
+    close_answers(closed)
+    page = client.get("/v1/products?limit=1&include=total").json()
+    assert _faults(closed, "ProductList", page) == []
+    page["items"][0]["colour"] = "red"
+    assert _faults(document, "ProductList", page) == []
+    [fault] = _faults(closed, "ProductList", page)
+    assert "'colour' was unexpected" in fault
+
+
+# ---- examples ----
+JSON = "application/json"
+GOOD = {"sku": "KIT-0009", "name": "x", "category": "x", "price_minor": 1, "stock": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "method", "target", "body"),
+    [
+        ("query_invalid", 400, "GET", "/v1/products?limit=0&colour=red", None),
+        ("json_invalid", 400, "POST", "/v1/products", b'{"price_minor":8900,}'),
+        (
+            "body_invalid",
+            422,
+            "POST",
+            "/v1/products",
+            b'{"price_minor":-1,"sku":"S","category":"c","stock":1}',
+        ),
+        ("sku_taken", 409, "POST", "/v1/products", json.dumps(GOOD).encode()),
+    ],
+)
+def test_examples_of_faults_are_true(
+    client: Client,
+    document: dict[str, Any],
+    issuer: Issuer,
+    code: str,
+    status: int,
+    method: str,
+    target: str,
+    body: bytes | None,
+) -> None:
+    fields = {"Authorization": f"Bearer {issuer.mint('editors')}"}
+    if body is not None:
+        fields["Content-Type"] = JSON
+    problem = check_problem(client.request(method, target, body, **fields), status, code)
+    example = document["components"]["examples"][code]["value"]
+    if code == "sku_taken":
+        example["errors"][0]["message"] = problem["errors"][0]["message"]
+    assert example["errors"] == problem["errors"]
+    assert set(example) == set(problem)
+
+
+def test_nothing_live_is_an_example(document: dict[str, Any]) -> None:
+    """The page at /docs fills examples in: one click must not change a product that exists, nor use
+    up an Idempotency-Key that everybody has."""
+    components = document["components"]["parameters"].values()
+    listed = [
+        parameter
+        for item in document["paths"].values()
+        for operation in item.values()
+        for parameter in operation["parameters"]
+        if parameter.get("in") in ("path", "header")
+    ]
+    for each in (*components, *listed):
+        assert "example" not in str(each), each
+    patch = document["paths"]["/v1/products/{id}"]["patch"]["requestBody"]
+    assert patch["content"]["application/merge-patch+json"]["example"] == {"stock": 12}
+
+
+def test_one_type_of_body(operations: list[Any]) -> None:
+    """Two of one schema are two calls of the same name for the makers of clients."""
+    bodies = {each.spec["operationId"]: each.body_types for each in operations if each.body_types}
+    assert bodies.pop("patchProduct") == ["application/merge-patch+json"]
+    assert bodies and all(types == [JSON] for types in bodies.values())
+
+
+def test_defaults_are_what_a_product_gets(
+    changing: Service, document: dict[str, Any], issuer: Issuer
+) -> None:
+    members = document["components"]["schemas"]["ProductInput"]
+    defaults = {
+        name: member["default"]
+        for name, member in members["properties"].items()
+        if name not in members["required"]
+    }
+    body = json.dumps({**GOOD, "sku": "default"}).encode()
+    fields = {"Authorization": f"Bearer {issuer.mint('editors')}", "Content-Type": JSON}
+    with changing.client() as client:
+        made = client.request("POST", "/v1/products", body, **fields)
+    assert made.status == 201
+    assert {name: made.json()[name] for name in defaults} == defaults
 
 
 def test_command_prints_the_same(client: Client) -> None:
