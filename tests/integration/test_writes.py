@@ -285,7 +285,7 @@ def test_any_version_will_do(desk: Desk, editor: Editor) -> None:
 
 
 # ---- SKUs ----
-def test_sku_is_unique(editor: Editor, sql: Sql) -> None:
+def test_sku_is_unique(editor: Editor, service: Service) -> None:
     at, _, product = editor.created()
     other, tag, _ = editor.created()
     for answer in (
@@ -297,6 +297,14 @@ def test_sku_is_unique(editor: Editor, sql: Sql) -> None:
         [error] = problem["errors"]
         assert (error["pointer"], error["code"]) == ("/sku", "taken")
         assert error["message"] == f"belongs to product {product['id']}"
+    # The server's message quotes the SKU; the log has the name of the key alone.
+    causes = [
+        event["cause"]
+        for event in service.events("request.failed")
+        if event.get("code") == "sku_taken"
+    ]
+    assert causes and all("uq_products_sku" in cause for cause in causes)
+    assert product["sku"] not in "".join(causes)
     editor.send("DELETE", at, if_match="*")
     problem = check_problem(editor.create(make_input(sku=product["sku"])), 409, "sku_taken")
     assert problem["errors"][0]["message"].endswith(f"{product['id']}, which is deleted")
