@@ -435,6 +435,29 @@ def test_old_keys_go_a_few_at_a_time(editor: Editor, sql: Sql) -> None:
     assert counts == [17, 8, 4, 5]
 
 
+def _age(sql: Sql, minutes: int) -> None:
+    sql.run(
+        "UPDATE idempotency_keys SET created_at = UTC_TIMESTAMP(3) - INTERVAL %s MINUTE", minutes
+    )
+
+
+def test_an_answer_is_kept_for_a_day_from_when_it_was_given(editor: Editor, sql: Sql) -> None:
+    """However old the row of its key is, which a refused request has left."""
+    sql.run("DELETE FROM idempotency_keys")
+    key, (at, _, product) = str(uuid.uuid4()), editor.created()
+    taken = make_input(sku=product["sku"])
+    check_problem(editor.create(taken, key=key), 409, "sku_taken")
+    _age(sql, 1439)
+    assert editor.send("PATCH", at, {"sku": f"{product['sku']}-2"}, if_match="*").status == 200
+    assert editor.create(taken, key=key).status == 201
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 1438 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert editor.create(taken, key=key).headers["Idempotent-Replayed"] == "true"
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 3 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert sql.value("SELECT COUNT(*) FROM idempotency_keys WHERE status IS NOT NULL") == 2
+
+
 # ---- locks of others ----
 def test_a_lock_held_too_long_is_told(editor: Editor, sql: Sql) -> None:
     at, tag, product = editor.created()
