@@ -101,6 +101,8 @@ static void add_refusal_headers(const struct ctx *ctx, const struct err_kind *ki
         reply_header(ctx->reply, "WWW-Authenticate", buf_slice(&value));
     } else if (kind == &ERR_IDEMPOTENCY_IN_PROGRESS) {
         reply_header(ctx->reply, "Retry-After", SLICE("1"));
+    } else if (kind == &ERR_PRECONDITION_FAILED) {
+        reply_header(ctx->reply, "ETag", ctx->etag);
     }
 }
 

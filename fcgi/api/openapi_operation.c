@@ -201,6 +201,8 @@ static void add_problem_headers(struct buf *out, int status, struct openapi_refs
     add_header(out, OPENAPI_X_REQUEST_ID, refs);
     if (status == 503)
         add_header(out, OPENAPI_RETRY_AFTER, refs);
+    if (status == 412)
+        add_header(out, OPENAPI_ETAG, refs);
     if (status == 401 || status == 403)
         add_header(out, OPENAPI_WWW_AUTHENTICATE, refs);
     buf_add_char(out, '}');

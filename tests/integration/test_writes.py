@@ -215,7 +215,13 @@ def test_if_match(editor: Editor, method: str) -> None:
     for value in (stale, f"W/{tag}", tag.strip('"'), f'"b{tag[2:]}', f"{stale}, W/{tag}", "x", ","):
         answer = editor.send(method, at, body, if_match=value)
         check_problem(answer, 412, "precondition_failed")
+        assert answer.headers["ETag"] == tag
+    for value in ("*", tag, f"W/{tag}", f"{stale}, {tag}"):
+        answer = editor.send(method, at, body, if_match="*", **{"If-None-Match": value})
+        check_problem(answer, 412, "precondition_failed")
     assert editor.get(at).json() == product
+    assert editor.get(at, **{"If-Match": tag}).status == 200
+    check_problem(editor.get(at, **{"If-Match": stale}), 412, "precondition_failed")
     assert editor.send(method, at, body, if_match=f"{stale} , {tag}").status in (200, 204)
     assert editor.get(at).json()["version"] == 2
 

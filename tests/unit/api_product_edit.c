@@ -308,6 +308,36 @@ START_TEST(edit_stories)
 }
 END_TEST
 
+/* RFC 9110 section 13.1.2: an unsafe method honours If-None-Match, too. Whoever is told that the
+ * ETag is another one is told which. */
+static const struct {
+    enum http_method method;
+    const char *target, *if_match, *if_none_match, *etag;
+    struct fake_answer answer;
+} none_match_rows[] = {
+    {HTTP_PUT, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "\"a5-1\"", "\"a5-1\"", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "*", "W/\"a5-1\"", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "\"a5-9\"", "", "\"a5-1\"", {BEFORE}},
+    {HTTP_DELETE, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_POST, BACK, "*", "*", "\"a5-2\"", {GONE}},
+};
+START_TEST(edit_none_match)
+{
+    struct api_fixture f;
+    api_fixture_open(&f, &none_match_rows[_i].answer, 1);
+    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
+    f.req.if_match = slice_from_cstr(none_match_rows[_i].if_match);
+    f.req.if_none_match = slice_from_cstr(none_match_rows[_i].if_none_match);
+    f.req.body = SLICE(FULL("Cup", "10"));
+    api_fixture_ask(&f, none_match_rows[_i].method, slice_from_cstr(none_match_rows[_i].target));
+    ck_assert_int_eq(f.reply.status, 412);
+    ck_assert_str_eq(api_fixture_header(&f, "ETag"), none_match_rows[_i].etag);
+    api_fixture_close(&f);
+}
+END_TEST
+
 /* ---- the statements ---- */
 
 static const struct statement_row {
@@ -588,6 +618,7 @@ void api_product_edit(struct suite *s)
     suite_rows(s, create_refused, COUNT(caller_rows));
     suite_rows(s, edit_stories, COUNT(stories));
     suite_rows(s, edit_statements, COUNT(statement_rows));
+    suite_rows(s, edit_none_match, COUNT(none_match_rows));
     suite_test(s, edit_key_statements);
     suite_test(s, edit_key_prune_statements);
     suite_rows(s, edit_key_rows, COUNT(key_rows));
