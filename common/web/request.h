@@ -26,7 +26,7 @@ struct request {
     struct slice body;
     bool body_too_large; /* the adapter stopped reading; `body` is empty */
     /* Header fields; empty when absent. */
-    struct slice content_type, accept, if_match, if_none_match;
+    struct slice content_type, content_encoding, accept, if_match, if_none_match;
     struct slice authorization, idempotency_key;
     struct slice request_id, trace_id, remote_addr; /* nginx sets the first and the last */
 };

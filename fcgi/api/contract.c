@@ -50,6 +50,7 @@ static const struct rule {
     {IS_TAGGED, &ERR_PRECONDITION_FAILED},
     {ANY, &ERR_BODY_TOO_LARGE},
     {ANY, &uri_too_long},
+    {HAS_BODY, &ERR_CONTENT_CODING},
     {HAS_BODY, &ERR_MEDIA_TYPE},
     {HAS_BODY, &ERR_BODY_INVALID},
     {HAS_KEY, &ERR_IDEMPOTENCY_KEY_REUSED},

@@ -106,6 +106,21 @@ def test_other_bodies_are_refused(
         assert answer.headers[name].split(", ") == each.body_types
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP", "x"])
+def test_compressed_bodies_are_refused(
+    client: Client, operations: list[Operation], editor: dict[str, str], coding: str
+) -> None:
+    for each in operations:
+        if each.body_types:
+            fields = {**editor, "Content-Type": "application/json", "Content-Encoding": coding}
+            answer = client.request(each.method, each.target, gzip.compress(b"{}"), **fields)
+            check_problem(answer, 415, "content_encoding_unsupported")
+            assert answer.headers["Accept-Encoding"] == "identity"
+            fields["Content-Encoding"] = "Identity"
+            answer = client.request(each.method, each.target, b"[]", **fields)
+            check_problem(answer, 422, "body_invalid")
+
+
 @pytest.mark.parametrize("suffix", ["", ";charset=utf-8", '; charset="UTF-8"', "; v=1"])
 def test_every_type_of_the_document_is_read(
     client: Client, operations: list[Operation], editor: dict[str, str], suffix: str

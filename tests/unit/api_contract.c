@@ -62,8 +62,9 @@ static const struct row {
       .errors = (const struct err_kind *const[]){&ERR_PRODUCT_ABSENT, &ERR_BODY_INVALID, NULL}},
      "bad_request query_invalid json_invalid authentication_required " TOKENS
      "forbidden product_absent "
-     "not_acceptable precondition_failed body_too_large uri_too_long media_type_unsupported "
-     "body_invalid if_match_required headers_too_large internal keys_unavailable unavailable "
+     "not_acceptable precondition_failed body_too_large uri_too_long "
+     "content_encoding_unsupported media_type_unsupported body_invalid if_match_required "
+     "headers_too_large internal keys_unavailable unavailable "
      "gateway_timeout "},
 };
 START_TEST(contract_errors_of_columns)
