@@ -95,12 +95,12 @@ static bool tag_in_list(struct slice list, struct slice etag, bool weak_too)
     return false;
 }
 
-bool etag_listed(struct slice if_none_match, struct slice etag)
+enum precondition request_precondition(const struct request *req, struct slice etag)
 {
-    return tag_in_list(if_none_match, etag, true);
-}
-
-bool etag_matches(struct slice if_match, struct slice etag)
-{
-    return tag_in_list(if_match, etag, false);
+    bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD;
+    if (req->if_match.len > 0 && !tag_in_list(req->if_match, etag, false))
+        return PRECONDITION_FAILED;
+    if (req->if_none_match.len > 0 && tag_in_list(req->if_none_match, etag, true))
+        return reads ? PRECONDITION_UNCHANGED : PRECONDITION_FAILED;
+    return PRECONDITION_MET;
 }

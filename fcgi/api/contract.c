@@ -25,10 +25,11 @@ enum trait {
     HAS_BODY = 1 << 1,
     HAS_CURSOR = 1 << 2,
     TAKES_TOKEN = 1 << 3,
-    HAS_GROUP = 1 << 4, /* a scope that not every caller has */
-    HAS_ETAG_TO_MATCH = 1 << 5,
+    HAS_GROUP = 1 << 4,      /* a scope that not every caller has */
+    IS_GUARDED = 1 << 5,     /* needs If-Match */
     HAS_KEY = 1 << 6,        /* an Idempotency-Key */
     IS_REPRESENTED = 1 << 7, /* the answer has a body, so it has a type */
+    IS_TAGGED = 1 << 8,      /* what it is about has an ETag, which may be the wrong one */
 };
 
 /* A kind belongs to a route that has all the traits. */
@@ -46,13 +47,14 @@ static const struct rule {
     AUTH_ERR_KINDS(TOKEN_RULE){HAS_GROUP, &ERR_FORBIDDEN},
     {OF_WORKER | IS_REPRESENTED, &ERR_NOT_ACCEPTABLE},
     {HAS_KEY, &ERR_IDEMPOTENCY_IN_PROGRESS},
-    {HAS_ETAG_TO_MATCH, &ERR_PRECONDITION_FAILED},
+    {IS_TAGGED, &ERR_PRECONDITION_FAILED},
     {ANY, &ERR_BODY_TOO_LARGE},
     {ANY, &uri_too_long},
+    {HAS_BODY, &ERR_CONTENT_CODING},
     {HAS_BODY, &ERR_MEDIA_TYPE},
     {HAS_BODY, &ERR_BODY_INVALID},
     {HAS_KEY, &ERR_IDEMPOTENCY_KEY_REUSED},
-    {HAS_ETAG_TO_MATCH, &ERR_IF_MATCH_REQUIRED},
+    {IS_GUARDED, &ERR_IF_MATCH_REQUIRED},
     {ANY, &headers_too_large},
     {OF_WORKER, &ERR_INTERNAL},
     {HAS_CURSOR, &ERR_NOT_READY},
@@ -71,13 +73,16 @@ static bool query_has(const struct query_table *query, const char *name)
 
 static unsigned traits_of(const struct route *route)
 {
-    unsigned traits = 0;
+    /* What a POST makes has an ETag, too, but not before. */
+    bool is_tagged =
+        route->needs & ROUTE_IF_MATCH || (route->needs & ROUTE_ETAG && route->method == HTTP_GET);
+    unsigned traits = is_tagged ? IS_TAGGED : 0U;
     traits |= route->handler ? OF_WORKER : 0U;
     traits |= route->body ? HAS_BODY : 0U;
     traits |= query_has(route->query, "cursor") ? HAS_CURSOR : 0U;
     traits |= route->scope > SCOPE_NONE ? TAKES_TOKEN : 0U;
     traits |= route->scope > SCOPE_USER ? HAS_GROUP : 0U;
-    traits |= route->needs & ROUTE_IF_MATCH ? HAS_ETAG_TO_MATCH : 0U;
+    traits |= route->needs & ROUTE_IF_MATCH ? IS_GUARDED : 0U;
     traits |= route->needs & ROUTE_IDEMPOTENT ? HAS_KEY : 0U;
     traits |= route->answer.form != ANSWER_NONE ? IS_REPRESENTED : 0U;
     return traits;

@@ -21,7 +21,8 @@
       "Tokens cannot be verified at the moment; try again later.")                                 \
     X(ERR_NOT_READY, 503, "not_ready", "The service is starting; try again in a moment.")          \
     X(ERR_PRECONDITION_FAILED, 412, "precondition_failed",                                         \
-      "It has changed since; read it again and repeat the change with its new ETag.")              \
+      "Its ETag is not what If-Match or If-None-Match asks for; read it again and repeat the "     \
+      "request with its new ETag.")                                                                \
     X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")              \
     X(ERR_PRODUCT_DELETED, 409, "product_deleted",                                                 \
       "The product is deleted; only restoring it is possible.")                                    \

@@ -31,8 +31,8 @@ static const char description[] =
     "- Lists come in pages: ask for the next one with `cursor` = `next_cursor`.\n"
     "- A single resource has a strong `ETag`. Reading honours `If-None-Match`; changing needs "
     "`If-Match`.\n"
-    "- `HEAD` and `OPTIONS` work on every address that has `GET`; other methods get 405 with "
-    "`Allow`.\n"
+    "- `HEAD` works on every address that has `GET`, `OPTIONS` on every address; other methods get "
+    "405 with `Allow`.\n"
     "- Every answer has an `X-Request-Id`: quote it when something is wrong.";
 
 /* Of the tables of workers and master, one behind the other; NULL at the end. */
@@ -185,7 +185,7 @@ static void add_problem_responses(struct document *d)
     for (size_t i = 0; i < d->refs.problems.count; i++) {
         const struct err_kind *kind = d->refs.problems.items[i];
         json_add_name(d->out, kind->code);
-        openapi_add_problems(d->out, &kind, 1, &d->refs);
+        openapi_add_problems(d->out, NULL, &kind, 1, &d->refs);
     }
     buf_add_char(d->out, '}');
 }
@@ -212,29 +212,42 @@ static void add_examples(struct document *d)
     buf_add_char(d->out, '}');
 }
 
-static void add_headers(struct document *d)
+static void add_header(struct document *d, enum openapi_header header, bool maybe)
 {
     static const char *const helps[OPENAPI_HEADER_COUNT] = {
         [OPENAPI_X_REQUEST_ID] = "In both logs, and in a problem as `request_id`.",
-        [OPENAPI_ETAG] = "Strong: changes with every change of the resource.",
+        [OPENAPI_ETAG] =
+            "Changes with every change of the resource. Strong, but where the answer is "
+            "compressed, which only `/openapi.json` ever is: then weak (`W/`).",
         [OPENAPI_LOCATION] = "Path of what was made.",
         [OPENAPI_IDEMPOTENT_REPLAYED] = "`true`: the answer of an earlier request, come again.",
         [OPENAPI_RETRY_AFTER] = "Seconds to wait before trying again.",
         [OPENAPI_WWW_AUTHENTICATE] = "RFC 6750: what is wrong with the token.",
+        [OPENAPI_ACCEPT] = "The media types that are read here.",
+        [OPENAPI_ACCEPT_PATCH] = "The media types that are read here.",
+        [OPENAPI_ACCEPT_ENCODING] = "`identity`: a body comes uncompressed.",
     };
+    struct buf *out = d->out;
+    if (out->ptr[out->len - 1] != '{')
+        buf_add_char(out, ',');
+    buf_add_format(out, "\"%s%s\":{", openapi_header_names[header], maybe ? OPENAPI_MAYBE : "");
+    json_add_member(out, "description", slice_from_cstr(helps[header]));
+    if (!maybe)
+        json_add_member_bool(out, "required", true);
+    buf_add(out, header == OPENAPI_RETRY_AFTER
+                     ? SLICE(",\"schema\":{\"type\":\"integer\",\"minimum\":1}}")
+                     : SLICE(",\"schema\":{\"type\":\"string\",\"minLength\":1}}"));
+}
+
+static void add_headers(struct document *d)
+{
     json_add_name(d->out, "headers");
     buf_add_char(d->out, '{');
-    for (size_t i = 0; i < OPENAPI_HEADER_COUNT; i++) {
-        if (!d->refs.headers[i])
-            continue;
-        json_add_name(d->out, openapi_header_names[i]);
-        buf_add_char(d->out, '{');
-        json_add_member(d->out, "description", slice_from_cstr(helps[i]));
-        if (i != OPENAPI_IDEMPOTENT_REPLAYED)
-            json_add_member_bool(d->out, "required", true);
-        buf_add(d->out, i == OPENAPI_RETRY_AFTER
-                            ? SLICE(",\"schema\":{\"type\":\"integer\",\"minimum\":1}}")
-                            : SLICE(",\"schema\":{\"type\":\"string\",\"minLength\":1}}"));
+    for (int i = 0; i < OPENAPI_HEADER_COUNT; i++) {
+        if (d->refs.headers[i])
+            add_header(d, (enum openapi_header)i, false);
+        if (d->refs.maybe_headers[i])
+            add_header(d, (enum openapi_header)i, true);
     }
     buf_add_char(d->out, '}');
 }
@@ -360,8 +373,13 @@ void openapi_done(struct openapi *document)
 bool openapi_handler(struct ctx *ctx, struct err *err)
 {
     const struct openapi *document = &ctx->api->document;
-    if (reply_unchanged(ctx, slice_from_cstr(document->etag)))
+    const struct slice etag = slice_from_cstr(document->etag);
+    bool unchanged = false;
+    if (!ctx_precondition(ctx, etag, &unchanged, err))
+        return false;
+    if (unchanged)
         return true;
+    reply_header(ctx->reply, "ETag", etag);
     buf_add(&ctx->reply->body, (struct slice){document->text, document->len});
     return reply_json(ctx, 200, err);
 }

@@ -11,13 +11,6 @@ from conftest import METHODS, ORIGIN, Operation
 from issuer import Issuer
 from stacks import Client
 
-# nginx answers these itself: it knows no OPTIONS there, and no media types.
-BY_NGINX = ("/health/",)
-
-
-def _is_by_worker(operation: Operation) -> bool:
-    return not operation.path.startswith(BY_NGINX)
-
 
 def _reading(operations: list[Operation]) -> list[Operation]:
     """What can be read without a token."""
@@ -41,12 +34,24 @@ def test_head_is_get_without_a_body(client: Client, operations: list[Operation])
 
 
 def test_options_lists_the_methods(client: Client, operations: list[Operation]) -> None:
-    for path, target in {(each.path, each.target) for each in operations if _is_by_worker(each)}:
+    for path, target in {(each.path, each.target) for each in operations}:
         answer = client.request("OPTIONS", target)
         assert (answer.status, answer.body) == (204, b""), path
         allowed = set(answer.headers["Allow"].split(", "))
         methods = _methods(operations, path)
         assert allowed == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()), path
+
+
+@pytest.mark.parametrize("target", ["/docs", "/docs/page.css", "/docs/start.js", "/status"])
+def test_options_beside_the_document(client: Client, target: str) -> None:
+    """What nginx answers without a worker, and the master."""
+    answer = client.request("OPTIONS", target)
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers.get_all("Allow") == ["GET, HEAD, OPTIONS"]
+    for method in ("GET", "HEAD"):
+        assert client.request(method, target).status == 200
+    problem = check_problem(client.request("POST", target, b"{}"), 405, "method_not_allowed")
+    assert problem["instance"] == target
 
 
 def test_other_methods_are_refused(client: Client, operations: list[Operation]) -> None:
@@ -108,6 +113,21 @@ def test_other_bodies_are_refused(
             assert answer.headers["Accept-Patch"].split(", ") == wanted
         else:
             assert answer.headers["Accept"].split(", ") == each.body_types
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP", "x"])
+def test_compressed_bodies_are_refused(
+    client: Client, operations: list[Operation], editor: dict[str, str], coding: str
+) -> None:
+    for each in operations:
+        if each.body_types:
+            fields = {**editor, "Content-Type": "application/json", "Content-Encoding": coding}
+            answer = client.request(each.method, each.target, gzip.compress(b"{}"), **fields)
+            check_problem(answer, 415, "content_encoding_unsupported")
+            assert answer.headers["Accept-Encoding"] == "identity"
+            fields["Content-Encoding"] = "Identity"
+            answer = client.request(each.method, each.target, b"[]", **fields)
+            check_problem(answer, 422, "body_invalid")
 
 
 @pytest.mark.parametrize("suffix", ["", ";charset=utf-8", '; charset="UTF-8"', "; v=1"])

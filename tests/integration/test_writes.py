@@ -215,7 +215,13 @@ def test_if_match(editor: Editor, method: str) -> None:
     for value in (stale, f"W/{tag}", tag.strip('"'), f'"b{tag[2:]}', f"{stale}, W/{tag}", "x", ","):
         answer = editor.send(method, at, body, if_match=value)
         check_problem(answer, 412, "precondition_failed")
+        assert answer.headers["ETag"] == tag
+    for value in ("*", tag, f"W/{tag}", f"{stale}, {tag}"):
+        answer = editor.send(method, at, body, if_match="*", **{"If-None-Match": value})
+        check_problem(answer, 412, "precondition_failed")
     assert editor.get(at).json() == product
+    assert editor.get(at, **{"If-Match": tag}).status == 200
+    check_problem(editor.get(at, **{"If-Match": stale}), 412, "precondition_failed")
     assert editor.send(method, at, body, if_match=f"{stale} , {tag}").status in (200, 204)
     assert editor.get(at).json()["version"] == 2
 
@@ -441,6 +447,29 @@ def test_old_keys_go_a_few_at_a_time(editor: Editor, sql: Sql) -> None:
         assert editor.create(key=str(uuid.uuid4())).status == 201
         counts.append(sql.value("SELECT COUNT(*) FROM idempotency_keys"))
     assert counts == [17, 8, 4, 5]
+
+
+def _age(sql: Sql, minutes: int) -> None:
+    sql.run(
+        "UPDATE idempotency_keys SET created_at = UTC_TIMESTAMP(3) - INTERVAL %s MINUTE", minutes
+    )
+
+
+def test_an_answer_is_kept_for_a_day_from_when_it_was_given(editor: Editor, sql: Sql) -> None:
+    """However old the row of its key is, which a refused request has left."""
+    sql.run("DELETE FROM idempotency_keys")
+    key, (at, _, product) = str(uuid.uuid4()), editor.created()
+    taken = make_input(sku=product["sku"])
+    check_problem(editor.create(taken, key=key), 409, "sku_taken")
+    _age(sql, 1439)
+    assert editor.send("PATCH", at, {"sku": f"{product['sku']}-2"}, if_match="*").status == 200
+    assert editor.create(taken, key=key).status == 201
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 1438 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert editor.create(taken, key=key).headers["Idempotent-Replayed"] == "true"
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 3 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert sql.value("SELECT COUNT(*) FROM idempotency_keys WHERE status IS NOT NULL") == 2
 
 
 # ---- locks of others ----
