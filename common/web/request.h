@@ -43,6 +43,14 @@ bool request_set_target(struct request *req, struct slice target, struct err *er
 bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena,
                     struct slice *ret) MUST_USE;
 
+/* What a list of ETags is, as a client wrote it in If-Match (RFC 9110 section 13.1.1). */
+enum tag_list {
+    TAGS_MALFORMED, /* neither `*` nor tags in quotes with commas between them */
+    TAGS_WEAK,      /* weak ones (`W/"..."`) alone, which If-Match never matches */
+    TAGS_GOOD
+};
+enum tag_list request_tag_list(struct slice list);
+
 enum precondition {
     PRECONDITION_MET,
     PRECONDITION_UNCHANGED, /* of GET and HEAD: the client has it already; 304 */

@@ -68,6 +68,8 @@ bool ctx_precondition(struct ctx *ctx, struct slice etag, bool *ret_unchanged, s
 {
     enum precondition found = request_precondition(ctx->request, etag);
     ctx->etag = etag;
+    if (found == PRECONDITION_FAILED && request_tag_list(ctx->request->if_match) == TAGS_WEAK)
+        return err_fail(err, &ERR_IF_MATCH_WEAK, "If-Match is weak");
     if (found == PRECONDITION_FAILED)
         return err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
     *ret_unchanged = found == PRECONDITION_UNCHANGED;

@@ -64,6 +64,8 @@ static bool check_route(struct ctx *ctx, struct err *err)
         return false;
     if (route->needs & ROUTE_IF_MATCH && req->if_match.len == 0)
         return err_fail(err, &ERR_IF_MATCH_REQUIRED, "no If-Match");
+    if (route->needs & ROUTE_IF_MATCH && request_tag_list(req->if_match) == TAGS_MALFORMED)
+        return err_fail(err, &ERR_IF_MATCH_INVALID, "If-Match is no list of ETags");
     /* A handler with a table reads its query itself. */
     return route->query || query_read(NULL, req->query, ctx->arena, NULL, &ctx->faults, err);
 }
@@ -113,7 +115,7 @@ static void add_refusal_headers(const struct ctx *ctx, const struct err_kind *ki
         reply_header(ctx->reply, "WWW-Authenticate", buf_slice(&value));
     } else if (kind == &ERR_IDEMPOTENCY_IN_PROGRESS) {
         reply_header(ctx->reply, "Retry-After", SLICE("1"));
-    } else if (kind == &ERR_PRECONDITION_FAILED) {
+    } else if (kind == &ERR_PRECONDITION_FAILED || kind == &ERR_IF_MATCH_WEAK) {
         reply_header(ctx->reply, "ETag", ctx->etag);
     }
 }

@@ -15,6 +15,11 @@
       "Idempotency-Key must be 1 to 255 visible ASCII characters.")                                \
     X(ERR_IDEMPOTENCY_KEY_REUSED, 422, "idempotency_key_reused",                                   \
       "This Idempotency-Key was used for another request.")                                        \
+    X(ERR_IF_MATCH_INVALID, 400, "if_match_invalid",                                               \
+      "If-Match must be an ETag as it came, quotes included, a list of them, or *.")               \
+    X(ERR_IF_MATCH_WEAK, 412, "if_match_weak",                                                     \
+      "If-Match needs a strong ETag; a weak one (W/) matches nothing. Something between client "   \
+      "and service may have made it weak, by compressing the answer.")                             \
     X(ERR_IF_MATCH_REQUIRED, 428, "if_match_required",                                             \
       "This change needs If-Match with the ETag of what it changes.")                              \
     X(ERR_KEYS_UNAVAILABLE, 503, "keys_unavailable",                                               \

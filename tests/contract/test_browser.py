@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -82,6 +83,7 @@ def test_docs_try_a_call(service: Service, token: str, operations: list[Any]) ->
         block = page.locator("[id$='-listChanges']").first
         block.locator("button.opblock-summary-control").click()
         block.locator("button.try-out__btn").click()
+        block.locator("tr[data-param-name='id'] input").fill("1")
         block.locator("button.execute").click()
         expect(
             block.locator(".live-responses-table .response .response-col_status").first
@@ -91,6 +93,28 @@ def test_docs_try_a_call(service: Service, token: str, operations: list[Any]) ->
     assert {url.split("/")[2] for url in asked if url.startswith("http")} == {
         f"127.0.0.1:{service.nginx.port}"
     }
+
+
+def test_docs_fill_in_nothing_live(changing: Service, token: str) -> None:
+    """Trying a call without filling anything in changes no product: its id, its ETag and the key of
+    a repeated request are the reader's own."""
+    with browsing(_url(changing)) as (page, _):
+        page.goto("/docs")
+        for operation, empty in (
+            ("patchProduct", ["id", "If-Match"]),
+            ("deleteProduct", ["id", "If-Match"]),
+            ("restoreProduct", ["id", "If-Match", "Idempotency-Key"]),
+            ("createProduct", ["Idempotency-Key"]),
+        ):
+            block = page.locator(f"[id$='-{operation}']").first
+            block.locator("button.opblock-summary-control").click(timeout=60_000)
+            block.locator("button.try-out__btn").click()
+            for name in empty:
+                field = block.locator(f"tr[data-param-name='{name}'] input")
+                expect(field).to_have_value("")
+            if operation == "patchProduct":
+                body = block.locator("textarea.body-param__text").input_value()
+                assert json.loads(body) == {"stock": 12}
 
 
 def test_etag_survives_compression_in_a_browser(

@@ -42,7 +42,8 @@ static const struct row {
       .handler = handle,
       .needs = ROUTE_ETAG,
       .answer = {200, ANSWER_ONE, NULL, NULL}},
-     "bad_request query_invalid not_acceptable precondition_failed body_too_large uri_too_long "
+     "bad_request query_invalid not_acceptable precondition_failed if_match_weak body_too_large "
+     "uri_too_long "
      "headers_too_large internal unavailable gateway_timeout "},
     {{.method = HTTP_POST,
       .handler = handle,
@@ -60,9 +61,9 @@ static const struct row {
       .answer = {200, ANSWER_ONE, NULL, NULL},
       /* what is named twice is there once, and stands where its status is due */
       .errors = (const struct err_kind *const[]){&ERR_PRODUCT_ABSENT, &ERR_BODY_INVALID, NULL}},
-     "bad_request query_invalid json_invalid authentication_required " TOKENS
+     "bad_request query_invalid json_invalid if_match_invalid authentication_required " TOKENS
      "forbidden product_absent "
-     "not_acceptable precondition_failed body_too_large uri_too_long "
+     "not_acceptable precondition_failed if_match_weak body_too_large uri_too_long "
      "content_encoding_unsupported media_type_unsupported body_invalid if_match_required "
      "headers_too_large internal keys_unavailable unavailable "
      "gateway_timeout "},

@@ -201,8 +201,38 @@ START_TEST(request_preconditions)
 }
 END_TEST
 
+static const struct tag_list_row {
+    struct slice list;
+    enum tag_list want;
+} tag_list_rows[] = {
+    {SLICE_INIT("*"), TAGS_GOOD},
+    {SLICE_INIT(" * "), TAGS_GOOD},
+    {SLICE_INIT("\"a1-1\""), TAGS_GOOD},
+    {SLICE_INIT("\"\""), TAGS_GOOD},
+    {SLICE_INIT("\"a,b\" , ,\"c\","), TAGS_GOOD},
+    {SLICE_INIT("W/\"a\", \"b\""), TAGS_GOOD},
+    {SLICE_INIT("W/\"a\""), TAGS_WEAK},
+    {SLICE_INIT("W/\"a\",W/\"b\""), TAGS_WEAK},
+    {SLICE_INIT(""), TAGS_MALFORMED},
+    {SLICE_INIT(","), TAGS_MALFORMED},
+    {SLICE_INIT("a1-1"), TAGS_MALFORMED},
+    {SLICE_INIT("\"a1-1"), TAGS_MALFORMED},
+    {SLICE_INIT("\""), TAGS_MALFORMED},
+    {SLICE_INIT("W/"), TAGS_MALFORMED},
+    {SLICE_INIT("w/\"a\""), TAGS_MALFORMED},
+    {SLICE_INIT("\"a\" \"b\""), TAGS_MALFORMED},
+    {SLICE_INIT("*, \"a\""), TAGS_MALFORMED},
+    {SLICE_INIT("\"a\", b"), TAGS_MALFORMED},
+};
+START_TEST(request_tag_lists)
+{
+    ck_assert_int_eq(request_tag_list(tag_list_rows[_i].list), tag_list_rows[_i].want);
+}
+END_TEST
+
 void web_request(struct suite *s)
 {
+    suite_rows(s, request_tag_lists, COUNT(tag_list_rows));
     suite_rows(s, request_methods, COUNT(method_rows));
     suite_rows(s, request_targets, COUNT(target_rows));
     suite_rows(s, request_percent_decode, COUNT(decode_rows));
