@@ -1,6 +1,7 @@
 #include "common/web/fault.h"
 
 #include "common/base/json_write.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,19 +9,22 @@
 FAULT_KINDS(FAULT_DEFINE)
 
 /* RFC 6901 section 3: '~' becomes "~0", '/' becomes "~1". A name can be as long as its sender
- * liked, so it is cut. */
+ * liked, so it is cut, but never within a character. */
 static struct slice make_pointer(struct arena *arena, const char *prefix, struct slice name)
 {
     char storage[160];
     struct buf out = BUF(storage);
     buf_add_cstr(&out, prefix);
-    for (size_t i = 0; i < name.len && out.len < sizeof storage - 8; i++) {
+    for (size_t i = 0, length; i < name.len && out.len < sizeof storage - 8; i += length) {
+        length = utf8_sequence(name, i);
+        if (length == 0) /* of a query; whoever writes it out replaces it */
+            length = 1;
         if (name.ptr[i] == '~')
             buf_add(&out, SLICE("~0"));
         else if (name.ptr[i] == '/')
             buf_add(&out, SLICE("~1"));
         else
-            buf_add_char(&out, name.ptr[i]);
+            buf_add(&out, (struct slice){name.ptr + i, length});
     }
     return arena_copy(arena, buf_slice(&out));
 }

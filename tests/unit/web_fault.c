@@ -23,6 +23,10 @@ static const struct row {
     {"/", SLICE_INIT(LONG_50 LONG_50 LONG_50 LONG_50), "is bad", /* a long name is cut */
      ",\"errors\":[{\"pointer\":\"/" LONG_50 LONG_50 LONG_50 "1\",\"code\":\"bad\","
      "\"message\":\"is bad\"}]"},
+    /* and not within a character: the tea stands across where it is cut */
+    {"/", SLICE_INIT(LONG_50 LONG_50 LONG_50 "\xF0\x9F\x8D\xB5\xF0\x9F\x8D\xB5"), "is bad",
+     ",\"errors\":[{\"pointer\":\"/" LONG_50 LONG_50 LONG_50 "\xF0\x9F\x8D\xB5\",\"code\":\"bad\","
+     "\"message\":\"is bad\"}]"},
 };
 static const struct fault_kind bad = {"bad", "is bad"};
 
