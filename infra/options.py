@@ -1,8 +1,8 @@
 """What may be chosen for a deployment: the typed context, its defaults and its limits.
 
-Every option is one field of Options. The settings of the service and of nginx are given beside them,
-under their own names (`-c WORKERS=4`), and are checked against settings.json. Anything else is
-refused: a mistyped `-c mulit_az=true` must not quietly deploy a single-AZ system.
+Every option is one field of Options. The settings of the service and of nginx are given beside
+them, under their own names (`-c WORKERS=4`), and are checked against settings.json. Anything else
+is refused: a mistyped `-c mulit_az=true` must not quietly deploy a single-AZ system.
 """
 
 import difflib
