@@ -214,7 +214,7 @@ static enum openapi_header header_of(const struct err_kind *kind, const struct r
         return OPENAPI_RETRY_AFTER;
     if (kind->status == 401 || kind->status == 403)
         return OPENAPI_WWW_AUTHENTICATE;
-    if (kind == &ERR_PRECONDITION_FAILED)
+    if (kind == &ERR_PRECONDITION_FAILED || kind == &ERR_IF_MATCH_WEAK)
         return OPENAPI_ETAG;
     if (kind == &ERR_CONTENT_CODING)
         return OPENAPI_ACCEPT_ENCODING;
