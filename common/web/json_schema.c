@@ -140,7 +140,7 @@ void json_schema_add_view_members(struct buf *out, const struct view *view,
 
 void json_schema_add_view(struct buf *out, const struct view *view, const struct notes *notes)
 {
-    buf_add(out, SLICE("{\"type\":\"object\",\"additionalProperties\":false,\"required\":["));
+    buf_add(out, SLICE("{\"type\":\"object\",\"required\":["));
     for (size_t i = 0; i < view->count; i++) {
         buf_add(out, i > 0 ? SLICE(",") : SLICE(""));
         json_add_string(out, field_name(&view->fields[i]));
@@ -161,6 +161,37 @@ static const char *field_pattern(const struct field *f)
     return f->min > 0 ? said_line_pattern : line_pattern;
 }
 
+/* The value of a CHOICE by its position. */
+static struct slice choice_at(const char *choices, int64_t position)
+{
+    struct slice rest = slice_from_cstr(choices), name = {0};
+    for (int64_t i = 0; i <= position && slice_cut(&rest, '|', &name); i++) {
+    }
+    return name;
+}
+
+static void add_default(struct buf *out, const struct field *f, const struct note *note,
+                        const void *defaults)
+{
+    if (!defaults || f->need != OPTIONAL)
+        return;
+    const void *at = (const char *)defaults + f->offset;
+    json_add_name(out, "default");
+    if (f->kind == FIELD_KIND_I64) {
+        buf_add_i64(out, *(const int64_t *)at);
+    } else if (f->kind == FIELD_KIND_CHOICE) {
+        json_add_string(out, choice_at(f->choices, *(const int64_t *)at));
+    } else {
+        struct slice text = *(const struct slice *)at;
+        if (!text.ptr && note && note->only)
+            text = slice_from_cstr(note->only);
+        if (text.ptr)
+            json_add_string(out, text);
+        else
+            buf_add(out, SLICE("null"));
+    }
+}
+
 static void add_text_field(struct buf *out, const struct field *f, const struct note *note)
 {
     bool nullable = f->need == OPTIONAL;
@@ -175,7 +206,8 @@ static void add_text_field(struct buf *out, const struct field *f, const struct 
     add_note(out, note, true);
 }
 
-static void add_field(struct buf *out, const struct field *f, const struct note *note)
+static void add_field(struct buf *out, const struct field *f, const struct note *note,
+                      const void *defaults)
 {
     json_add_name(out, f->name);
     buf_add_char(out, '{');
@@ -186,6 +218,7 @@ static void add_field(struct buf *out, const struct field *f, const struct note 
     } else {
         add_text_field(out, f, note);
     }
+    add_default(out, f, note, defaults);
     buf_add_char(out, '}');
 }
 
@@ -210,7 +243,8 @@ void json_schema_add_input(struct buf *out, const struct schema *schema, const s
     buf_add(out, SLICE(",\"properties\":{"));
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
-        add_field(out, f, notes_find(notes, schema->name, slice_from_cstr(f->name)));
+        add_field(out, f, notes_find(notes, schema->name, slice_from_cstr(f->name)),
+                  schema->defaults);
     }
     buf_add(out, SLICE("}}"));
 }

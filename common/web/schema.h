@@ -30,6 +30,10 @@ struct schema {
     const struct field *fields;
     size_t count;
     bool patch; /* the object is an RFC 7396 merge patch, for schema_patch() */
+    /* For the API document. */
+    const void *defaults; /* the struct with what each OPTIONAL member is unless given; a NULL text
+                             is null, or what the deployment has. NULL: nothing is said of it */
+    const char *example;  /* a whole object; NULL: one is made of the members' examples */
 };
 
 #define FIELD_TEXT(type, member, need, min, max)                                                   \

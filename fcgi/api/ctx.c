@@ -64,21 +64,33 @@ bool reply_json(struct ctx *ctx, int status, struct err *err)
     return reply_body(ctx, status, "application/json", err);
 }
 
-bool reply_unchanged(struct ctx *ctx, struct slice etag)
+bool ctx_precondition(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err)
 {
-    reply_header(ctx->reply, "ETag", etag);
-    if (!etag_listed(ctx->request->if_none_match, etag))
-        return false;
-    add_cache_rules(ctx);
-    ctx->reply->status = 304;
+    enum precondition found = request_precondition(ctx->request, etag);
+    ctx->etag = etag;
+    if (found == PRECONDITION_FAILED && request_tag_list(ctx->request->if_match) == TAGS_WEAK)
+        return err_fail(err, &ERR_IF_MATCH_WEAK, "If-Match is weak");
+    if (found == PRECONDITION_FAILED)
+        return err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
+    *ret_unchanged = found == PRECONDITION_UNCHANGED;
+    if (*ret_unchanged) {
+        reply_header(ctx->reply, "ETag", etag);
+        add_cache_rules(ctx);
+        ctx->reply->status = 304;
+    }
     return true;
 }
 
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err)
 {
-    if (etag && reply_unchanged(ctx, *etag))
+    bool unchanged = false;
+    if (etag && !ctx_precondition(ctx, *etag, &unchanged, err))
+        return false;
+    if (unchanged)
         return true;
+    if (etag)
+        reply_header(ctx->reply, "ETag", *etag);
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);
 }

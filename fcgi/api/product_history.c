@@ -11,7 +11,7 @@
 /* What product_changes_write() makes. */
 static const char changes_schema[] =
     "\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","
-    "\"additionalProperties\":false,\"required\":[\"before\",\"after\"],\"properties\":{"
+    "\"required\":[\"before\",\"after\"],\"properties\":{"
     "\"before\":{\"type\":[\"string\",\"integer\",\"null\"]},"
     "\"after\":{\"type\":[\"string\",\"integer\",\"null\"]}}}";
 static const struct view_field change_fields[] = {

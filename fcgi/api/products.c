@@ -112,7 +112,7 @@ static bool check_prices(struct ctx *ctx, const struct product_filter *f, struct
 {
     if (!f->price_min.set || !f->price_max.set || f->price_min.value <= f->price_max.value)
         return true;
-    fault_add(&ctx->faults, ctx->arena, "/query/", SLICE("price_max"), "range",
+    fault_add(&ctx->faults, ctx->arena, "/query/", SLICE("price_max"), &FAULT_RANGE,
               "must not be below price_min");
     return err_fail(err, &ERR_QUERY_INVALID, "price_max below price_min");
 }

@@ -251,6 +251,7 @@ static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *r
     *ret = (struct request){
         .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
         .content_type = param(fcgi, "CONTENT_TYPE"),
+        .content_encoding = param(fcgi, "HTTP_CONTENT_ENCODING"),
         .accept = param(fcgi, "HTTP_ACCEPT"),
         .if_match = param(fcgi, "HTTP_IF_MATCH"),
         .if_none_match = param(fcgi, "HTTP_IF_NONE_MATCH"),

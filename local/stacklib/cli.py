@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .cognito import GROUPS
+from .cognito import GROUPS, TOKENS
 from .database import KINDS
 from .folder import PARTS, Folder
 from .follow import Parent, StopAsked, follow, stop_on_signals
@@ -84,10 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     token = command(
         "token",
         _token,
-        "prints an access token of a demo user",
+        "prints a token of a demo user",
         "It is good for an hour. The stack must have been started with --sign-in.",
     )
     token.add_argument("--group", choices=GROUPS, help="default: a user who may only read")
+    token.add_argument(
+        "--use",
+        choices=TOKENS,
+        default="access",
+        help="access (default); or id: an ID token, which the service refuses",
+    )
     logs = command("logs", _logs, "shows the ends of the logs")
     logs.add_argument("name", nargs="?", choices=LOG_NAMES, help="default: all of them")
     logs.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
@@ -175,7 +181,7 @@ def _env(options: argparse.Namespace) -> None:
 
 
 def _token(options: argparse.Namespace) -> None:
-    say(Stack.open(_data(options)).cognito.token(options.group))
+    say(Stack.open(_data(options)).cognito.token(options.group, options.use))
 
 
 def _logs(options: argparse.Namespace) -> NoReturn:

@@ -145,11 +145,11 @@ REFUSED: list[tuple[bytes, str]] = [
     # the line, and what the report must say (a regular expression)
     # Not JSON.
     (b"nonsense", "value expected"),
-    (b"{", "string expected"),
+    (b"{", "member name expected"),
     (b"{}}", "something follows"),
     (b'{"sku": "a" "name": "b"}', "',' or a closing bracket expected"),
-    (b"{'sku': 'a'}", "string expected"),
-    (b'{"sku": "a",}', "string expected"),
+    (b"{'sku': 'a'}", "member name expected"),
+    (b'{"sku": "a",}', "member name expected after the comma"),
     (b'{"sku": }', "value expected"),
     (b'{"sku"}', "':' expected"),
     (line() + line(), "something follows"),

@@ -50,6 +50,7 @@ PARAMS = {
     "REQUEST_MSEC",
     "REMOTE_ADDR",
     "HTTP_ACCEPT",
+    "HTTP_CONTENT_ENCODING",
     "HTTP_IF_MATCH",
     "HTTP_IF_NONE_MATCH",
     "HTTP_AUTHORIZATION",
@@ -138,7 +139,7 @@ def check_problem(got: Answer, code: str, instance: str | None = None) -> None:
     assert got.headers.get_all("Content-Type") == ["application/problem+json"]
     assert got.headers.get_all("Cache-Control") == ["no-store"]
     assert got.headers.get_all("Retry-After") == (["1"] if status == 503 else None)
-    assert got.headers.get_all("Allow") == (["GET, HEAD"] if status == 405 else None)
+    assert got.headers.get_all("Allow") == (["GET, HEAD, OPTIONS"] if status == 405 else None)
     problem = got.json()
     assert problem["detail"].endswith(".")
     assert problem == {
@@ -411,6 +412,7 @@ def test_worker_gets_exactly_the_listed_params(edge: Edge) -> None:
             "Accept": "application/json",
             "If-None-Match": '"1"',
             "If-Match": '"2"',
+            "Content-Encoding": "gzip",
             "Idempotency-Key": "key",
             "X-Amzn-Trace-Id": "Root=1-2-3",
             "X-Request-Id": "chosen by the client",
@@ -429,6 +431,7 @@ def test_worker_gets_exactly_the_listed_params(edge: Edge) -> None:
         "REQUEST_ID": got.headers["X-Request-Id"],
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_ACCEPT": "application/json",
+        "HTTP_CONTENT_ENCODING": "gzip",
         "HTTP_IF_MATCH": '"2"',
         "HTTP_IF_NONE_MATCH": '"1"',
         "HTTP_AUTHORIZATION": "Bearer x",
@@ -692,7 +695,7 @@ def test_status_pages_come_from_the_master(edge: Edge, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/status"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_status_pages_are_for_reading(edge: Edge, path: str, method: str) -> None:
     check_problem(edge.nginx.request(method, path), "method_not_allowed", path)
     assert edge.master.requests == []
@@ -951,6 +954,21 @@ BAD_VALUES = [
     *(("NGINX_MAX_BODY", value) for value in ("0", "16", "0k", "100m", "1g", "16K", "16k;")),
     *(("NGINX_KEEPALIVE_TIMEOUT_S", value) for value in ("60", "75s", "99999999999999999999")),
     *(("NGINX_USER", value) for value in ("Root", "a b", "a;", "0")),
+    # No browser sends these, so they would allow nobody.
+    *(
+        ("CORS_ORIGINS", value)
+        for value in (
+            "https://shop.example:443",
+            "http://shop.example:80",
+            "http://a.example,https://[::1]:443",
+            "https://shop.example:65536",
+            "https://shop.example:0443",
+            "https://shop.example/",
+            "https://Shop.example",
+            "shop.example",
+            "https://shop.example, https://b.example",
+        )
+    ),
 ]
 
 
@@ -961,6 +979,13 @@ def test_bad_value_is_refused(name: str, value: str) -> None:
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
     assert line.startswith(f"nginx/render: {name} must be ")
+
+
+def test_origin_with_the_port_of_its_scheme() -> None:
+    """The one spelling that looks right: what is wrong is said."""
+    assert "no :443 with https" in render("-", CORS_ORIGINS="https://shop.example:443").stderr
+    for good in ("http://shop.example:443", "https://shop.example:80", "https://shop.example:4430"):
+        assert f'"{good}" $http_origin;' in render("-", CORS_ORIGINS=good).stdout
 
 
 def test_all_bad_values_are_reported_and_nothing_is_written(folder: Path) -> None:

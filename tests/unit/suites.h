@@ -41,6 +41,7 @@
     X("aws/secrets", aws_secrets)                                                                  \
     X("db/sql", db_sql)                                                                            \
     X("db/target", db_target)                                                                      \
+    X("db/server_error", db_server_error)                                                          \
     X("db/mysql", db_mysql)                                                                        \
     X("db/db", db_db)                                                                              \
     X("db/migrate", db_migrate)                                                                    \

@@ -4,6 +4,8 @@
 #include "tests/unit/suites.h"
 #include "tests/unit/support/assert.h"
 
+#include <string.h>
+
 struct part {
     bool good;
 };
@@ -41,7 +43,7 @@ static const struct view view = {"Thing", ARRAY(view_fields)};
     "\"key\":{\"type\":\"string\",\"enum\":[\"USD\"],\"description\":\"one text\","                \
     "\"examples\":[\"USD\"]},"                                                                     \
     "\"made_at\":{\"type\":\"string\",\"format\":\"date-time\"},"                                  \
-    "\"part\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"good\"],"        \
+    "\"part\":{\"type\":\"object\",\"required\":[\"good\"],"                                       \
     "\"properties\":{\"good\":{\"type\":\"boolean\",\"description\":\"yes or no\","                \
     "\"examples\":[true]}}}"
 
@@ -58,7 +60,7 @@ START_TEST(json_schema_view)
     json_schema_add_view(&out, &view, &notes);
     check_json(&out);
     ck_assert_slice_eq(buf_slice(&out),
-                       SLICE("{\"type\":\"object\",\"additionalProperties\":false,\"required\":["
+                       SLICE("{\"type\":\"object\",\"required\":["
                              "\"id\",\"name\",\"text\",\"key\",\"made_at\",\"part\"],"
                              "\"properties\":{" VIEW_MEMBERS "}}"));
 }
@@ -71,6 +73,32 @@ static const struct field input_fields[] = {
 };
 static const struct schema input = {"ThingInput", ARRAY(input_fields), .patch = false};
 static const struct schema optional = {"Optional", input_fields + 1, 1, .patch = false};
+
+/* `key` is what its note says, so a NULL is not null there. */
+static const struct thing defaults = {.text = SLICE_INIT("so"), .kind = 1};
+static const struct field with_defaults[] = {
+    FIELD_LINE(thing, name, REQUIRED, 0, 5),    FIELD_TEXT(thing, text, OPTIONAL, 0, 5),
+    FIELD_KEY(thing, key, OPTIONAL, 3, 3),      FIELD_I64(thing, id, OPTIONAL, 0, 100),
+    FIELD_CHOICE(thing, kind, OPTIONAL, "a|b"), FIELD_LINE(thing, made_at, OPTIONAL, 0, 5),
+};
+static const struct schema defaulting = {"T", ARRAY(with_defaults), .defaults = &defaults};
+
+START_TEST(json_schema_defaults)
+{
+    static const char *const wanted[] = {"\"default\":\"so\"},\"key\"",
+                                         "\"default\":\"USD\"},\"id\"", "\"default\":0},\"kind\"",
+                                         "\"default\":\"b\"},\"made_at\"", "\"default\":null}}}"};
+    char storage[KIB(4)];
+    struct buf out = BUF(storage);
+    json_schema_add_input(&out, &defaulting, &notes);
+    check_json(&out);
+    const char *at = buf_cstr(&out);
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        at = strstr(at, wanted[i]);
+        ck_assert_msg(at != NULL, "%s in %s", wanted[i], buf_cstr(&out));
+    }
+}
+END_TEST
 
 static const struct input_row {
     const struct schema *schema;
@@ -146,6 +174,7 @@ END_TEST
 void web_json_schema(struct suite *s)
 {
     suite_test(s, json_schema_view);
+    suite_test(s, json_schema_defaults);
     suite_rows(s, json_schema_input, COUNT(input_rows));
     suite_rows(s, json_schema_param, COUNT(param_rows));
     suite_test(s, notes_by_owner);

@@ -51,10 +51,16 @@ static const struct value_row {
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 0, -7, 1}},
     {"{\"name\":\"n\",\"count\":-0.0e5}",
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 0, -7, 1}},
-    {"{" NAMED ",\"big\":9007199254740991}", /* 2^53 - 1 */
-     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(9007199254740991), 1}},
-    {"{" NAMED ",\"big\":-9007199254740991}",
-     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(-9007199254740991), 1}},
+    /* 2^53 + 1, which no double is, and the ends of 64 bits */
+    {"{" NAMED ",\"big\":9007199254740993}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(9007199254740993), 1}},
+    {"{" NAMED ",\"big\":9223372036854775807}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_MAX, 1}},
+    {"{" NAMED ",\"big\":-9223372036854775808}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_MIN, 1}},
+    /* the text of a number is that of its own member, whatever stands around it */
+    {" {\n\"text\" : \"\\\",}{\" , \"count\"\t:\r\n100 , \"big\" : -3 ,\"name\":\"n\" } ",
+     {SLICE_INIT("n"), SLICE_INIT("\",}{"), SLICE_INIT("k"), 100, -3, 1}},
 };
 START_TEST(schema_values)
 {
@@ -102,10 +108,15 @@ static const struct fault_row {
     {"{\"name\":\"n\",\"count\":1e-1}", "/count type;"},
     {"{\"name\":\"n\",\"count\":1e400}", "/count range;"}, /* infinite as a double */
     {"{\"name\":\"n\",\"count\":-1e400}", "/count range;"},
-    {"{" NAMED ",\"big\":9007199254740992}", "/big range;"}, /* 2^53: so reads 2^53 + 1 too */
-    {"{" NAMED ",\"big\":9007199254740993}", "/big range;"},
-    {"{" NAMED ",\"big\":-9007199254740993}", "/big range;"},
-    {"{" NAMED ",\"big\":9223372036854775807}", "/big range;"},
+    /* whole as a double, but not as they are written */
+    {"{\"name\":\"n\",\"count\":1e-400}", "/count type;"},
+    {"{\"name\":\"n\",\"count\":1.0000000000000000001}", "/count type;"},
+    {"{\"name\":\"n\",\"count\":99.99999999999999999999}", "/count type;"},
+    {"{" NAMED ",\"big\":999999999999.00001}", "/big type;"},
+    {"{" NAMED ",\"big\":9223372036854775808}", "/big range;"},
+    {"{" NAMED ",\"big\":-9223372036854775809}", "/big range;"},
+    {"{\"more\":[{\"count\":1,\"x\":[2]}],\"name\":\"n\",\"count\":101}",
+     "/more unknown;/count range;"},
     {"{" NAMED ",\"big\":1e400}", "/big range;"},
     {"{" NAMED ",\"kind\":\"\"}", "/kind choice;"},
     {"{" NAMED ",\"kind\":\"Active\"}", "/kind choice;"},
