@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
 from checks import check_problem
 from conftest import METHODS, ORIGIN, Operation
 from issuer import Issuer
-from stacks import Client
+from stacks import Client, Service
 
 
 def _reading(operations: list[Operation]) -> list[Operation]:
@@ -161,11 +162,16 @@ def test_tokens_are_asked_for(client: Client, operations: list[Operation]) -> No
 
 
 # ---- compression ----
+GZIP_MIN_LENGTH = 1024  # nginx/parts/gzip.conf: what is shorter would show nothing
+
+
 def test_no_strong_etag_is_lost(client: Client, operations: list[Operation]) -> None:
     """A single resource keeps its ETag for whoever accepts gzip; a list is compressed."""
     compressed = 0
     for each in _reading(operations):
         plain = client.get(each.target)
+        if each.spec["operationId"] == "showProduct":
+            assert len(plain.body) > GZIP_MIN_LENGTH
         answer = client.get(each.target, **{"Accept-Encoding": "gzip"})
         is_compressed = answer.headers["Content-Encoding"] == "gzip"
         body = gzip.decompress(answer.body) if is_compressed else answer.body
@@ -179,6 +185,35 @@ def test_no_strong_etag_is_lost(client: Client, operations: list[Operation]) -> 
     assert compressed >= 2
 
 
+def test_no_strong_etag_is_lost_when_a_product_is_made(changing: Service, issuer: Issuer) -> None:
+    """Its address is that of the list, whose pages are compressed."""
+    product = {
+        "sku": "LONG-1",
+        "name": "Long",
+        "category": "tea",
+        "price_minor": 1,
+        "stock": 1,
+        "description": "Holds tea. " * 200,
+    }
+    fields = {"Authorization": f"Bearer {issuer.mint('editors')}", "Accept-Encoding": "gzip"}
+    with changing.client() as client:
+        made = client.request(
+            "POST",
+            "/v1/products",
+            json.dumps(product).encode(),
+            **fields,
+            **{"Content-Type": "application/json"},
+        )
+        assert (made.status, made.headers["Content-Encoding"]) == (201, None)
+        assert len(made.body) > GZIP_MIN_LENGTH
+        etag = made.headers["ETag"]
+        assert etag.startswith('"')
+        gone = client.request(
+            "DELETE", made.headers["Location"], None, **fields, **{"If-Match": etag}
+        )
+        assert gone.status == 204
+
+
 def test_weak_tag_of_the_document_is_good_for_reading(client: Client) -> None:
     etag = client.get("/openapi.json", **{"Accept-Encoding": "gzip"}).headers["ETag"]
     assert etag.startswith("W/")
@@ -186,7 +221,15 @@ def test_weak_tag_of_the_document_is_good_for_reading(client: Client) -> None:
 
 
 # ---- pages of other origins ----
-EXPOSED = {"ETag", "Location", "Retry-After", "X-Request-Id"}
+EXPOSED = {
+    *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "ETag", "Idempotent-Replayed"),
+    *("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"),
+}
+
+
+def test_pages_may_read_what_the_document_names(document: dict[str, Any]) -> None:
+    named = {name.removesuffix(".maybe") for name in document["components"]["headers"]}
+    assert named | {"Allow"} == EXPOSED
 
 
 def _preflight(client: Client, target: str, origin: str, method: str) -> Any:
