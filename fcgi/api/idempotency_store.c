@@ -67,7 +67,7 @@ struct prune {
 static bool read_ids(struct prune *p, const struct sql *sql, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
-    struct slice id;
+    struct slice id = {0};
     const struct db_out out[] = {DB_GET_TEXT(&id)};
     p->count = 0;
     if (!db_read(p->db, sql, &rows, err))

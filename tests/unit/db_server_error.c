@@ -50,7 +50,7 @@ END_TEST
 /* As long as a message may be, and of any number: it fits what a cause may hold. */
 START_TEST(server_error_is_bounded)
 {
-    char message[512], storage[512];
+    char message[512] = "", storage[512] = "";
     static const unsigned numbers[] = {1062, 1146};
     for (size_t i = 0; i < sizeof message; i++)
         message[i] = (char)(i == 300 || i == 301 ? '\'' : 'm');
