@@ -1,5 +1,5 @@
-/* page.h - one page of a list, the same way for every noun: `{"items":[...],"next_cursor":...}`. The
- * noun's handler says where the rows come from and how they are shown. */
+/* page.h - one page of a list, the same way for every noun: `{"items":[...],"next_cursor":...}`.
+ * The noun's handler says where the rows come from and how they are shown. */
 #ifndef FCGI_API_PAGE_H
 #define FCGI_API_PAGE_H
 
