@@ -159,10 +159,14 @@ struct slice answer_error_message(struct slice body, struct arena *arena)
         text = json_message(document, arena);
     else if (document.len > 0 && document.ptr[0] == '<')
         text = xml_of_error(document, SLICE("<Message>"), SLICE("</Message>"));
+    if (!text.ptr)
+        return text;
     text.len = harmless_bytes(text);
     struct buf out = arena_buf(arena, ANSWER_MESSAGE_MAX);
-    for (size_t i = 0; i < text.len && i < ANSWER_MESSAGE_MAX; i++)
-        buf_add_char(&out, text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?');
+    for (size_t i = 0; i < text.len && i < ANSWER_MESSAGE_MAX; i++) {
+        bool shows = text.ptr[i] >= ' ' && text.ptr[i] <= '~';
+        buf_add_char(&out, (char)(shows ? text.ptr[i] : '?'));
+    }
     return out.full ? (struct slice){0} : buf_slice(&out);
 }
 

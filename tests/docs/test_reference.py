@@ -59,8 +59,8 @@ def test_every_event_is_explained() -> None:
 
 
 def test_every_level_is_right() -> None:
-    """The table names the levels of all calls; where LOG_EVENT does not name the two that it chooses
-    between, they are INFO and ERROR."""
+    """The table names the levels of all calls; where LOG_EVENT does not name the two that it
+    chooses between, they are INFO and ERROR."""
     rows = table(OPERATIONS, "event", "level", "further fields", "meaning, and what to do")
     documented = {codes_in(row[0])[0]: set(row[1].split(", ")) for row in rows}
     sources = "".join(file.read_text() for file in (ROOT / "fcgi").rglob("*.c"))
