@@ -159,11 +159,9 @@ struct slice answer_error_message(struct slice body, struct arena *arena)
         text = json_message(document, arena);
     else if (document.len > 0 && document.ptr[0] == '<')
         text = xml_of_error(document, SLICE("<Message>"), SLICE("</Message>"));
-    if (!text.ptr)
-        return text;
     text.len = harmless_bytes(text);
     struct buf out = arena_buf(arena, ANSWER_MESSAGE_MAX);
-    for (size_t i = 0; i < text.len && i < ANSWER_MESSAGE_MAX; i++) {
+    for (size_t i = 0; text.ptr && i < text.len && i < ANSWER_MESSAGE_MAX; i++) {
         bool shows = text.ptr[i] >= ' ' && text.ptr[i] <= '~';
         buf_add_char(&out, (char)(shows ? text.ptr[i] : '?'));
     }
