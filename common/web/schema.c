@@ -2,6 +2,7 @@
 
 #include "common/base/json_check.h"
 #include "common/base/number.h"
+#include "common/base/unicode.h"
 #include "common/base/utf8.h"
 
 #include <cjson/cJSON.h>
@@ -51,10 +52,10 @@ static void read_text(const struct reader *r, const struct field *f, const cJSON
               f->max);
     else if (has_control(text, f->kind == FIELD_KIND_TEXT))
         FAULT(r, f->name, &FAULT_CONTROL, "must not hold control characters");
-    else if (f->kind == FIELD_KIND_LINE && f->min > 0 && slice_trim(text).len == 0)
-        FAULT(r, f->name, &FAULT_BLANKS, "must not be blank");
     else if (f->kind == FIELD_KIND_KEY && slice_trim(text).len != text.len)
-        FAULT(r, f->name, &FAULT_BLANKS, "must not begin or end with a blank");
+        FAULT(r, f->name, &FAULT_BLANKS, "must not begin or end with a space");
+    else if (f->kind != FIELD_KIND_TEXT && f->min > 0 && !unicode_shows(text))
+        FAULT(r, f->name, &FAULT_BLANKS, "must have a character that can be seen");
     else
         store_text(r, f, text);
 }

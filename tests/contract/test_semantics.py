@@ -63,6 +63,16 @@ def test_other_methods_are_refused(client: Client, operations: list[Operation]) 
             assert _methods(operations, path) <= set(answer.headers["Allow"].split(", ")), path
 
 
+def test_trace_is_refused(client: Client, operations: list[Operation]) -> None:
+    """By nginx, which does not know what else an address has."""
+    for target in {each.target for each in operations} | {"/docs", "/status"}:
+        answer = client.request("TRACE", target)
+        check_problem(answer, 405, "method_not_allowed")
+        options = client.request("OPTIONS", target)
+        assert answer.headers.get_all("Allow") == options.headers.get_all("Allow"), target
+    check_problem(client.request("TRACE", "/v1/nothing"), 404, "not_found")
+
+
 def test_accept_without_json(client: Client, operations: list[Operation]) -> None:
     for each in _reading(operations):
         answer = client.get(each.target, Accept="application/xml;q=0.9, image/*")

@@ -231,7 +231,7 @@ REFUSED = [
         b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "bad_request",
     ),
-    ("TRACE", b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "method_not_allowed"),
+    ("TRACE of a page", b"TRACE /docs HTTP/1.1\r\nHost: a\r\n\r\n", "method_not_allowed"),
     ("CONNECT", b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", "method_not_allowed"),
     # No path in it, so nginx sees a request line that is not valid before it sees the method.
     ("CONNECT to a host", b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "bad_request"),
@@ -298,6 +298,8 @@ PASSED = [
     ("two slashes", b"GET //status HTTP/1.1\r\nHost: a\r\n\r\n", "//status"),
     ("encoded slash", b"GET /v1%2fproducts HTTP/1.1\r\nHost: a\r\n\r\n", "/v1%2fproducts"),
     ("bytes that are not UTF-8", b'GET /\xff"\\ HTTP/1.1\r\nHost: a\r\n\r\n', '/\xff"\\'),
+    # Refused by nginx, in the words of the worker, which knows what the path allows.
+    ("TRACE", b"TRACE /a HTTP/1.1\r\nHost: a\r\n\r\n", "/a"),
     ("method nobody knows", b"BREW /a HTTP/1.1\r\nHost: a\r\n\r\n", "/a"),
     (
         "100 headers",
@@ -320,6 +322,21 @@ def test_unusual_request_reaches_the_worker(edge: Edge, data: bytes, uri: str) -
     [request] = edge.workers.requests
     assert request.params["REQUEST_URI"] == uri
     assert request.params["CONTENT_TYPE"] == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["If-Match", "If-None-Match", "Authorization", "Accept", "Idempotency-Key"]
+)
+def test_header_field_in_two_lines(edge: Edge, name: str) -> None:
+    """As docs/api.md says: of the first three it would be dangerous to know but one."""
+    got = edge.nginx.raw(f"GET /a HTTP/1.1\r\nHost: a\r\n{name}: x\r\n{name}: y\r\n\r\n".encode())
+    if name in ("If-Match", "If-None-Match", "Authorization"):
+        check_problem(got, "bad_request", "/a")
+        assert edge.workers.requests == []
+    else:
+        [request] = edge.workers.requests
+        # The first line; all of them from nginx 1.23 on.
+        assert request.params["HTTP_" + name.upper().replace("-", "_")] in ("x", "x, y")
 
 
 def test_http_0_9_gets_no_catalogue(edge: Edge) -> None:

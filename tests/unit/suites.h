@@ -12,6 +12,7 @@
     X("base/err", base_err)                                                                        \
     X("base/number", base_number)                                                                  \
     X("base/utf8", base_utf8)                                                                      \
+    X("base/unicode", base_unicode)                                                                \
     X("base/hex", base_hex)                                                                        \
     X("base/base64url", base_base64url)                                                            \
     X("base/json_write", base_json_write)                                                          \

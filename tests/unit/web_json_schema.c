@@ -72,6 +72,8 @@ static const struct field input_fields[] = {
     FIELD_CHOICE(thing, kind, OPTIONAL, "a|b"),
 };
 static const struct schema input = {"ThingInput", ARRAY(input_fields), .patch = false};
+static const struct field key_field[] = {FIELD_KEY(thing, name, REQUIRED, 1, 5)};
+static const struct schema keyed = {"Keyed", ARRAY(key_field), .patch = true};
 static const struct schema optional = {"Optional", input_fields + 1, 1, .patch = false};
 
 /* `key` is what its note says, so a NULL is not null there. */
@@ -100,6 +102,17 @@ START_TEST(json_schema_defaults)
 }
 END_TEST
 
+/* A character that can be seen, in a regular expression within JSON. */
+#define RANGE(first, last) "\\\\u" first "-\\\\u" last
+#define SEEN                                                                                       \
+    "[^" RANGE("0000", "0020") RANGE("007F", "00A0") RANGE("00AD", "00AD") RANGE("034F", "034F")   \
+        RANGE("061C", "061C") RANGE("115F", "1160") RANGE("1680", "1680") RANGE("17B4", "17B5")    \
+            RANGE("180B", "180F") RANGE("2000", "200F") RANGE("2028", "202F") RANGE(               \
+                "205F", "206F") RANGE("2800", "2800") RANGE("3000", "3000") RANGE("3164", "3164")  \
+                RANGE("FE00", "FE0F") RANGE("FEFF", "FEFF") RANGE("FFA0", "FFA0") RANGE(           \
+                    "FFF0", "FFF8") "\\uD82F\\uDCA0-\\uD82F\\uDCA3\\uD834\\uDD73-\\uD834\\uDD7A"   \
+                                    "\\uDB40\\uDC00-\\uDB43\\uDFFF]"
+
 static const struct input_row {
     const struct schema *schema;
     const char *want;
@@ -107,8 +120,7 @@ static const struct input_row {
     {&input, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"name\",\"id\"],"
              "\"properties\":{"
              "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,"
-             "\"pattern\":\"^[^\\\\x00-\\\\x1F\\\\x7F]*[^\\\\x00-\\\\x20\\\\x7F][^\\\\x00-"
-             "\\\\x1F\\\\x7F]*$\","
+             "\"pattern\":\"^[^\\\\x00-\\\\x1F\\\\x7F]*" SEEN "[^\\\\x00-\\\\x1F\\\\x7F]*$\","
              "\"description\":\"called \\\"so\\\"\",\"examples\":[\"Tea\"]},"
              "\"text\":{\"type\":[\"string\",\"null\"],\"maxLength\":5,"
              "\"pattern\":\"^[^\\\\x00-\\\\x08\\\\x0B\\\\x0C\\\\x0E-\\\\x1F\\\\x7F]*$\"},"
@@ -117,6 +129,11 @@ static const struct input_row {
              "\"id\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":100,"
              "\"description\":\"another's number\",\"examples\":[8]},"
              "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",\"b\",null]}}}"},
+    {&keyed, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+             "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,"
+             "\"pattern\":\"^([^\\\\x00-\\\\x20\\\\x7F][^\\\\x00-\\\\x1F\\\\x7F]*)?" SEEN
+             "([^\\\\x00-\\\\x1F\\\\x7F]*[^\\\\x00-\\\\x20\\\\x7F])?$\","
+             "\"description\":\"called \\\"so\\\"\",\"examples\":[\"Tea\"]}}}"},
     {&optional, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
                 "\"text\":{\"type\":[\"string\",\"null\"],\"maxLength\":5,"
                 "\"pattern\":\"^[^\\\\x00-\\\\x08\\\\x0B\\\\x0C\\\\x0E-\\\\x1F\\\\x7F]*$\"}}}"},

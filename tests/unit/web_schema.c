@@ -43,6 +43,9 @@ static const struct value_row {
      {SLICE_INIT("n"), SLICE_INIT("a\n\tb\r"), SLICE_INIT("k"), 1, -7, 1}},
     {"{\"name\":\" n \",\"count\":1}", /* a line may have blanks at its ends, a key may not */
      {SLICE_INIT(" n "), SLICE_INIT("-"), SLICE_INIT("k"), 1, -7, 1}},
+    /* other white space is a letter of a key, and marks may surround what is seen */
+    {"{\"name\":\"\\u202Ex\\uFE0F\",\"count\":1,\"key\":\"a\\u00A0\"}",
+     {SLICE_INIT("\xE2\x80\xAEx\xEF\xB8\x8F"), SLICE_INIT("-"), SLICE_INIT("a\xC2\xA0"), 1, -7, 1}},
     {"{\"name\":\"n\",\"count\":1.0}",
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, -7, 1}},
     {"{\"name\":\"n\",\"count\":1e2}",
@@ -102,6 +105,11 @@ static const struct fault_row {
     {"{" NAMED ",\"key\":\"a \"}", "/key blanks;"},
     {"{" NAMED ",\"key\":\" \"}", "/key blanks;"},
     {"{" NAMED ",\"key\":\"a\\t\"}", "/key control;"},
+    /* nothing of it can be seen: a direction mark, zero width, white space, a tag, Braille */
+    {"{\"name\":\"\\u202E\\u200B\",\"count\":1}", "/name blanks;"},
+    {"{\"name\":\" \\u00A0\\u3000\\u2028\\uFE0F\",\"count\":1}", "/name blanks;"},
+    {"{\"name\":\"\\uDB40\\uDC00\\u2800\",\"count\":1}", "/name blanks;"},
+    {"{" NAMED ",\"key\":\"\\u00AD\"}", "/key blanks;"},
     {"{\"name\":\"n\",\"count\":-1}", "/count range;"},
     {"{\"name\":\"n\",\"count\":101}", "/count range;"},
     {"{\"name\":\"n\",\"count\":1.5}", "/count type;"},
