@@ -67,7 +67,7 @@ struct prune {
 static bool read_ids(struct prune *p, const struct sql *sql, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
-    struct slice id;
+    struct slice id = {0};
     const struct db_out out[] = {DB_GET_TEXT(&id)};
     p->count = 0;
     if (!db_read(p->db, sql, &rows, err))
@@ -88,8 +88,8 @@ static void add_ids(struct sql *sql, const struct prune *p)
 static bool prune_steps(void *arg, struct err *err)
 {
     struct prune mine = *(const struct prune *)arg; /* the steps may be done again */
-    struct sql lock = sql_start(mine.arena, KIB(1) + PRUNE_ROWS * 128);
-    struct sql remove = sql_start(mine.arena, KIB(1) + PRUNE_ROWS * 128);
+    struct sql lock = sql_start(mine.arena, KIB(2));
+    struct sql remove = sql_start(mine.arena, KIB(2));
     sql_add_plain(&lock, "SELECT id FROM idempotency_keys FORCE INDEX (PRIMARY) WHERE id IN (");
     add_ids(&lock, &mine);
     sql_add_plain(&lock, ") AND " IS_OLD " FOR UPDATE SKIP LOCKED");

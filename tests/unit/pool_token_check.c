@@ -261,7 +261,7 @@ START_TEST(token_check_leaves_workers_free)
     int64_t now_ms = world_monotonic_ms(&f.world);
     for (int i = 0; i < places_rows[_i].waiting; i++)
         ck_assert_int_ge(key_board_enter(&f.vault->keys,
-                                         key_board_hash((struct slice){"wxyz" + i, 1}), 9, now_ms,
+                                         key_board_hash((struct slice){&"wxyz"[i], 1}), 9, now_ms,
                                          60),
                          0);
     ck_assert_ptr_eq(judge(&f, mint("b", FAKE_KEY_B, "")), &ERR_KEYS_UNAVAILABLE);
