@@ -257,7 +257,7 @@ REFUSED: list[tuple[bytes, str]] = [
     (line(description="a\x1b[2Jb"), "/description must not hold control characters"),
     (line(description="a\x7f"), "/description must not hold control characters"),
     *(
-        (line(**{name: text}), f"/{name} must not begin or end with a blank")
+        (line(**{name: text}), f"/{name} must not begin or end with a space")
         for name in ("sku", "category", "brand")
         for text in (" a", "a ", " ")
     ),
