@@ -85,7 +85,7 @@ static void read_text(const struct reader *r, const struct query_param *p, struc
         FAULT(r, p, &FAULT_LENGTH, "must have %" PRId64 " to %" PRId64 " characters", p->min,
               p->max);
     else if (p->kind == QUERY_KIND_KEY && slice_trim(value).len != value.len)
-        FAULT(r, p, &FAULT_BLANKS, "must not begin or end with a blank");
+        FAULT(r, p, &FAULT_BLANKS, "must not begin or end with a space");
     else
         *(struct slice *)(void *)(r->ret + p->offset) = value;
 }
