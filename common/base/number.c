@@ -76,7 +76,7 @@ static bool take_exponent(struct slice *rest, int64_t *ret)
 
 static bool split(struct slice text, struct decimal *ret)
 {
-    struct decimal d = {.negative = take_byte(&text, "-")};
+    struct decimal d = {.negative = take_byte(&text, "-"), .fraction = SLICE("")};
     d.whole = take_digits(&text);
     d.fraction = (struct slice){text.ptr, 0};
     if (!is_decimal(d.whole))

@@ -15,7 +15,8 @@ struct fault_kind {
     const char *help;
 };
 #define FAULT_KINDS(X)                                                                             \
-    X(FAULT_BLANKS, "blanks", "is blank, or is a key with a blank at its beginning or end")        \
+    X(FAULT_BLANKS, "blanks",                                                                      \
+      "has no character that can be seen, or is a key with a space at an end")                     \
     X(FAULT_CHOICE, "choice", "is none of those that are allowed")                                 \
     X(FAULT_CONTROL, "control", "holds control characters")                                        \
     X(FAULT_ENCODING, "encoding", "is not percent-encoded UTF-8")                                  \

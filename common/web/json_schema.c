@@ -284,6 +284,16 @@ void json_schema_add_input(struct buf *out, const struct schema *schema, const s
 
 /* ---- query parameters ---- */
 
+static void add_fallback(struct buf *out, const struct query_param *param)
+{
+    if (!param->fallback.set)
+        return;
+    if (param->kind == QUERY_KIND_CHOICE)
+        json_add_member(out, "default", choice_at(param->choices, param->fallback.value));
+    else
+        json_add_member_i64(out, "default", param->fallback.value);
+}
+
 void json_schema_add_param(struct buf *out, const struct query_param *param)
 {
     buf_add_char(out, '{');
@@ -313,5 +323,6 @@ void json_schema_add_param(struct buf *out, const struct query_param *param)
                                                                       : query_text_pattern));
         break;
     }
+    add_fallback(out, param);
     buf_add_char(out, '}');
 }

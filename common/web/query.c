@@ -129,11 +129,19 @@ static void read_pair(struct reader *r, const struct query_table *table, struct 
     fault_add(r->faults, r->arena, POINTER_PREFIX, name, &FAULT_UNKNOWN, "is no parameter here");
 }
 
+static void set_fallbacks(const struct reader *r, const struct query_table *table)
+{
+    for (size_t i = 0; table && i < table->count; i++)
+        if (table->params[i].fallback.set)
+            number_at(r, &table->params[i])->value = table->params[i].fallback.value;
+}
+
 bool query_read(const struct query_table *table, struct slice query, struct arena *arena, void *ret,
                 struct faults *faults, struct err *err)
 {
     struct reader r = {arena, faults, ret, 0};
     struct slice pair;
+    set_fallbacks(&r, table);
     while (slice_cut(&query, '&', &pair)) {
         struct slice raw_name, name, value = {0};
         if (pair.len == 0)

@@ -18,7 +18,7 @@ struct list_query {
 };
 
 static const struct query_param list_params[] = {
-    QUERY_I64(list_query, limit, 1, LIMIT_MAX, "categories a page; 100 unless given"),
+    QUERY_I64_OR(list_query, limit, 1, LIMIT_MAX, LIMIT_DEFAULT, "categories a page"),
     QUERY_TEXT(list_query, cursor, 1, CURSOR_TEXT_MAX, "next_cursor of the page before"),
 };
 const struct query_table category_list_query = {ARRAY(list_params)};
@@ -46,7 +46,7 @@ static struct cursor key(const void *source, const void *row)
 
 bool category_list_handler(struct ctx *ctx, struct err *err)
 {
-    struct list_query q = {.limit.value = LIMIT_DEFAULT};
+    struct list_query q = {0};
     struct category row;
     if (!ctx_has_cursor_keys(ctx, err) || !ctx_query(ctx, &q, err))
         return false;

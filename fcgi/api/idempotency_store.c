@@ -88,8 +88,8 @@ static void add_ids(struct sql *sql, const struct prune *p)
 static bool prune_steps(void *arg, struct err *err)
 {
     struct prune mine = *(const struct prune *)arg; /* the steps may be done again */
-    struct sql lock = sql_start(mine.arena, KIB(1) + (size_t)PRUNE_ROWS * 128);
-    struct sql remove = sql_start(mine.arena, KIB(1) + (size_t)PRUNE_ROWS * 128);
+    struct sql lock = sql_start(mine.arena, KIB(2));
+    struct sql remove = sql_start(mine.arena, KIB(2));
     sql_add_plain(&lock, "SELECT id FROM idempotency_keys FORCE INDEX (PRIMARY) WHERE id IN (");
     add_ids(&lock, &mine);
     sql_add_plain(&lock, ") AND " IS_OLD " FOR UPDATE SKIP LOCKED");

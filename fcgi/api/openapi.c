@@ -217,8 +217,7 @@ static void add_header(struct document *d, enum openapi_header header, bool mayb
     static const char *const helps[OPENAPI_HEADER_COUNT] = {
         [OPENAPI_X_REQUEST_ID] = "In both logs, and in a problem as `request_id`.",
         [OPENAPI_ETAG] =
-            ("Changes with every change of the resource. Strong, but where the answer is "
-             "compressed, which only `/openapi.json` ever is: then weak (`W/`)."),
+            "Changes with the resource. Strong; of a compressed `/openapi.json` weak (`W/`).",
         [OPENAPI_LOCATION] = "Path of what was made.",
         [OPENAPI_IDEMPOTENT_REPLAYED] = "`true`: the answer of an earlier request, come again.",
         [OPENAPI_RETRY_AFTER] = "Seconds to wait before trying again.",

@@ -33,7 +33,7 @@ struct history_query {
 };
 
 static const struct query_param history_params[] = {
-    QUERY_I64(history_query, limit, 1, LIMIT_MAX, "changes a page; 20 unless given"),
+    QUERY_I64_OR(history_query, limit, 1, LIMIT_MAX, LIMIT_DEFAULT, "changes a page"),
     QUERY_TEXT(history_query, cursor, 1, CURSOR_TEXT_MAX, "next_cursor of the page before"),
 };
 const struct query_table product_history_query = {ARRAY(history_params)};
@@ -65,7 +65,7 @@ static struct cursor key(const void *source, const void *row)
 
 bool product_history_handler(struct ctx *ctx, struct err *err)
 {
-    struct history_query q = {.limit.value = LIMIT_DEFAULT};
+    struct history_query q = {0};
     struct audit_event row;
     struct product product;
     int64_t id = 0, count = 0;

@@ -49,8 +49,8 @@ static const struct query_param list_params[] = {
     QUERY_I64(list_query, price_min, 0, PRODUCT_PRICE_MAX, "least price, in minor units"),
     QUERY_I64(list_query, price_max, 0, PRODUCT_PRICE_MAX, "greatest price, in minor units"),
     QUERY_BOOL(list_query, in_stock, "only products in stock, or only those out of it"),
-    QUERY_CHOICE(list_query, sort, PRODUCT_SORT_NAMES, "order; newest unless given"),
-    QUERY_I64(list_query, limit, 1, LIMIT_MAX, "products a page; 20 unless given"),
+    QUERY_CHOICE_OR(list_query, sort, PRODUCT_SORT_NAMES, 0, "order"),
+    QUERY_I64_OR(list_query, limit, 1, LIMIT_MAX, LIMIT_DEFAULT, "products a page"),
     QUERY_TEXT(list_query, cursor, 1, CURSOR_TEXT_MAX, "next_cursor of the page before"),
     QUERY_LIST(list_query, include, "total", "extra members of the answer"),
 };
@@ -118,14 +118,14 @@ static bool check_prices(struct ctx *ctx, const struct product_filter *f, struct
 
 bool product_list_handler(struct ctx *ctx, struct err *err)
 {
-    struct list_query q = {.limit.value = LIMIT_DEFAULT};
+    struct list_query q = {0};
     struct product row;
     if (!ctx_has_cursor_keys(ctx, err))
         return false;
     bool good = ctx_query(ctx, &q, err);
     const struct list_source source = {
         .filter = {q.category, q.brand, q.price_min, q.price_max, q.in_stock},
-        .sort = (enum product_sort)q.sort.value, /* absent: 0, the newest */
+        .sort = (enum product_sort)q.sort.value,
     };
     if (!check_prices(ctx, &source.filter, err) || !good) /* told beside the other faults */
         return false;

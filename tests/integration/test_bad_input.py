@@ -403,9 +403,9 @@ def test_method_that_is_not_allowed(service: Service, method: str, path: str) ->
         assert answer.headers.get_all("WWW-Authenticate") == ['Bearer realm="cbu"']
         return
     check_problem(answer, 405, "method_not_allowed")
-    # CONNECT is for a host, not for a path.
-    allowed = ["GET", "HEAD"] if method == "CONNECT" else ROUTES[path]
-    assert answer.headers.get_all("Allow") == [", ".join([*allowed, "OPTIONS"])]
+    # CONNECT has no address, so it is told what every address that is read has.
+    methods = ["GET", "HEAD"] if method == "CONNECT" else ROUTES[path]
+    assert answer.headers.get_all("Allow") == [", ".join([*methods, "OPTIONS"])]
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "BREW"])

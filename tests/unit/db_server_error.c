@@ -50,11 +50,12 @@ END_TEST
 /* As long as a message may be, and of any number: it fits what a cause may hold. */
 START_TEST(server_error_is_bounded)
 {
-    char message[512] = "", storage[512] = "";
+    char message[512];
     static const unsigned numbers[] = {1062, 1146};
     for (size_t i = 0; i < sizeof message; i++)
         message[i] = (char)(i == 300 || i == 301 ? '\'' : 'm');
     for (size_t i = 0; i < COUNT(numbers); i++) {
+        char storage[512];
         struct buf out = BUF(storage);
         server_error_add(&out, numbers[i], (struct slice){message, sizeof message});
         ck_assert_uint_le(out.len, 420);

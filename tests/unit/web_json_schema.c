@@ -158,6 +158,10 @@ static const struct param_row {
 } param_rows[] = {
     {QUERY_I64(search, limit, 1, 100, ""),
      "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100}"},
+    {QUERY_I64_OR(search, limit, 0, 9, 5, ""),
+     "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":9,\"default\":5}"},
+    {QUERY_CHOICE_OR(search, sort, "new|-price", 1, ""),
+     "{\"type\":\"string\",\"enum\":[\"new\",\"-price\"],\"default\":\"-price\"}"},
     {QUERY_BOOL(search, good, ""), "{\"type\":\"boolean\"}"},
     {QUERY_CHOICE(search, sort, "new|-price", ""),
      "{\"type\":\"string\",\"enum\":[\"new\",\"-price\"]}"},
