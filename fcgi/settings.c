@@ -58,35 +58,18 @@ static const char *check_own_endpoint(const char *value)
     return fault ? fault : check_https_or_local(value);
 }
 
-static const char *check_user_pool(const char *value)
-{
-    return user_pool_fault(slice_from_cstr(value));
-}
-
-static const char *check_bucket(const char *value)
-{
-    return s3_bucket_fault(slice_from_cstr(value));
-}
-
-static const char *check_secret_id(const char *value)
-{
-    return aws_secret_id_fault(slice_from_cstr(value));
-}
-
-static const char *check_region(const char *value)
-{
-    return aws_region_fault(slice_from_cstr(value));
-}
-
-static const char *check_container_relative(const char *value)
-{
-    return container_relative_fault(slice_from_cstr(value));
-}
-
-static const char *check_container_full(const char *value)
-{
-    return container_full_fault(slice_from_cstr(value));
-}
+/* The rules of AWS's names stand with what uses the names. */
+#define CHECK(name, fault)                                                                         \
+    static const char *name(const char *value)                                                     \
+    {                                                                                              \
+        return fault(slice_from_cstr(value));                                                      \
+    }
+CHECK(check_user_pool, user_pool_fault)
+CHECK(check_bucket, s3_bucket_fault)
+CHECK(check_secret_id, aws_secret_id_fault)
+CHECK(check_region, aws_region_fault)
+CHECK(check_container_relative, container_relative_fault)
+CHECK(check_container_full, container_full_fault)
 
 static const char *check_readable(const char *value)
 {

@@ -78,7 +78,6 @@ static bool split(struct slice text, struct decimal *ret)
 {
     struct decimal d = {.negative = take_byte(&text, "-"), .fraction = SLICE("")};
     d.whole = take_digits(&text);
-    d.fraction = (struct slice){text.ptr, 0};
     if (!is_decimal(d.whole))
         return false;
     if (take_byte(&text, ".")) {

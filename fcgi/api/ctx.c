@@ -64,17 +64,31 @@ bool reply_json(struct ctx *ctx, int status, struct err *err)
     return reply_body(ctx, status, "application/json", err);
 }
 
-bool ctx_precondition(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err)
+static bool judge(struct ctx *ctx, struct slice etag, enum precondition *ret, struct err *err)
 {
-    enum precondition found = request_precondition(ctx->request, etag);
     ctx->etag = etag;
-    if (found == PRECONDITION_FAILED && request_tag_list(ctx->request->if_match) == TAGS_WEAK)
+    *ret = request_precondition(ctx->request, etag);
+    if (*ret != PRECONDITION_FAILED)
+        return true;
+    if (request_tag_list(ctx->request->if_match) == TAGS_WEAK)
         return err_fail(err, &ERR_IF_MATCH_WEAK, "If-Match is weak");
-    if (found == PRECONDITION_FAILED)
-        return err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
+    return err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
+}
+
+bool ctx_precondition(struct ctx *ctx, struct slice etag, struct err *err)
+{
+    enum precondition found;
+    return judge(ctx, etag, &found, err);
+}
+
+bool reply_tag(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err)
+{
+    enum precondition found;
+    if (!judge(ctx, etag, &found, err))
+        return false;
+    reply_header(ctx->reply, "ETag", etag);
     *ret_unchanged = found == PRECONDITION_UNCHANGED;
     if (*ret_unchanged) {
-        reply_header(ctx->reply, "ETag", etag);
         add_cache_rules(ctx);
         ctx->reply->status = 304;
     }
@@ -85,12 +99,10 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
                struct err *err)
 {
     bool unchanged = false;
-    if (etag && !ctx_precondition(ctx, *etag, &unchanged, err))
+    if (etag && !reply_tag(ctx, *etag, &unchanged, err))
         return false;
     if (unchanged)
         return true;
-    if (etag)
-        reply_header(ctx->reply, "ETag", *etag);
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);
 }

@@ -54,11 +54,12 @@ bool ctx_body(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
 bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
             struct err *err) MUST_USE;
 
-/* Judges the request by the strong ETag of what it is about, whatever its method. With
- * `*ret_unchanged` the client has that already, and the reply is a complete 304.
- * Errors: ERR_PRECONDITION_FAILED, whose answer tells the ETag. */
-bool ctx_precondition(struct ctx *ctx, struct slice etag, bool *ret_unchanged,
-                      struct err *err) MUST_USE;
+/* Judges the request by the strong ETag of what it is about, whatever its method.
+ * Errors: ERR_PRECONDITION_FAILED, ERR_IF_MATCH_WEAK, whose answers tell the ETag. */
+bool ctx_precondition(struct ctx *ctx, struct slice etag, struct err *err) MUST_USE;
+/* For what is read: judges it and sets the ETag. With `*ret_unchanged` the client has that already,
+ * and the reply is a complete 304. */
+bool reply_tag(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err) MUST_USE;
 
 /* Answers 200 with one row; with `etag` (may be NULL) by the request's preconditions. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,

@@ -374,11 +374,10 @@ bool openapi_handler(struct ctx *ctx, struct err *err)
     const struct openapi *document = &ctx->api->document;
     const struct slice etag = slice_from_cstr(document->etag);
     bool unchanged = false;
-    if (!ctx_precondition(ctx, etag, &unchanged, err))
+    if (!reply_tag(ctx, etag, &unchanged, err))
         return false;
     if (unchanged)
         return true;
-    reply_header(ctx->reply, "ETag", etag);
     buf_add(&ctx->reply->body, (struct slice){document->text, document->len});
     return reply_json(ctx, 200, err);
 }

@@ -164,8 +164,7 @@ static bool read_input(struct edit *e, struct err *err)
 /* Preconditions are judged last: what fails anyway says why (RFC 9110 section 13.2.1). */
 static bool check_precondition(const struct edit *e, struct err *err)
 {
-    bool unchanged; /* only a GET is told so */
-    return ctx_precondition(e->ctx, product_etag(&e->before, e->ctx->arena), &unchanged, err);
+    return ctx_precondition(e->ctx, product_etag(&e->before, e->ctx->arena), err);
 }
 
 static bool is_unchanged(const struct edit *e)

@@ -399,6 +399,15 @@ START_TEST(edit_statements)
 }
 END_TEST
 
+/* An editor makes the tea, and may repeat it. */
+static void make_with_key(struct api_fixture *f)
+{
+    f->req.authorization = SLICE(API_FIXTURE_EDITOR);
+    f->req.idempotency_key = SLICE("k1");
+    f->req.body = SLICE(TEA);
+    api_fixture_ask(f, HTTP_POST, SLICE(LIST));
+}
+
 /* The statements of a key: its row is found by one hash, that of the caller, the route and the key;
  * a second one, of path and body, tells another request. */
 START_TEST(edit_key_statements)
@@ -409,10 +418,7 @@ START_TEST(edit_key_statements)
     struct api_fixture f;
     char find[512], lock[512], keep[KIB(2)];
     api_fixture_open(&f, ARRAY(answers));
-    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
-    f.req.idempotency_key = SLICE("k1");
-    f.req.body = SLICE(TEA);
-    api_fixture_ask(&f, HTTP_POST, SLICE(LIST));
+    make_with_key(&f);
     ck_assert_int_eq(f.reply.status, 201);
     ck_assert(slice_to_cstr(f.fake.statements[0], find, sizeof find) &&
               slice_to_cstr(f.fake.statements[5], lock, sizeof lock) &&
@@ -447,10 +453,7 @@ START_TEST(edit_key_prune_statements)
                                           {FAKE_ERROR(1146)}};
     struct api_fixture f;
     api_fixture_open(&f, ARRAY(answers));
-    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
-    f.req.idempotency_key = SLICE("k1");
-    f.req.body = SLICE(TEA);
-    api_fixture_ask(&f, HTTP_POST, SLICE(LIST));
+    make_with_key(&f);
     ck_assert_text_eq(f.fake.statements[4],
                       "SELECT id FROM idempotency_keys FORCE INDEX (PRIMARY) WHERE id IN"
                       " (x'6f6c64', x'6f6c646572') AND created_at < UTC_TIMESTAMP(3) - INTERVAL 24"
@@ -507,10 +510,7 @@ START_TEST(edit_replayed)
     const struct fake_answer answers[] = {{DONE_KEY}, {EMPTY_KEY}};
     struct api_fixture f;
     api_fixture_open(&f, ARRAY(answers));
-    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
-    f.req.idempotency_key = SLICE("k1");
-    f.req.body = SLICE(TEA);
-    api_fixture_ask(&f, HTTP_POST, SLICE(LIST));
+    make_with_key(&f);
     ck_assert_str_eq(f.reply.content_type, "application/json");
     ck_assert_str_eq(api_fixture_header(&f, "ETag"), "\"a5-1\"");
     ck_assert_str_eq(api_fixture_header(&f, "Idempotent-Replayed"), "true");
