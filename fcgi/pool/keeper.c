@@ -77,17 +77,29 @@ static bool look_at_secrets(struct keeper *k)
     return vault_login_version(k->vault) != before;
 }
 
-/* The keeper's own connection uses what is published. When that is refused it looks for another
- * login at once: nobody else might, and the database is not down. */
+/* Nobody else might look for another login, and the database is not down for the want of one: as
+ * workers do, it waits until the next look is due and has been taken. Once it is said to be down,
+ * there is nothing to wait for: what else the keeper does is of more use. */
+static bool find_other_login(struct keeper *k)
+{
+    for (int i = 0; i < LOGIN_WAIT_MS / LOGIN_POLL_MS; i++) {
+        custody_hurry(&k->custody, VAULT_NEED_LOGIN);
+        if (look_at_secrets(k))
+            return true;
+        if (k->database != DATABASE_UP || !k->custody.items[CUSTODY_DATABASE].wanted)
+            return false;
+        usleep(LOGIN_POLL_MS * 1000);
+    }
+    return false;
+}
+
+/* The keeper's own connection uses what is published. */
 static bool login(void *ctx, bool refused, struct db_target *target, struct err *err)
 {
     struct keeper *k = ctx;
     const struct vault_set *set = &k->custody.set;
-    if (refused) {
-        custody_hurry(&k->custody, VAULT_NEED_LOGIN);
-        if (!look_at_secrets(k))
-            return false;
-    }
+    if (refused && !find_other_login(k))
+        return false;
     if (!set->login_known)
         return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
     memcpy(target->user, set->database_user, sizeof target->user);

@@ -62,6 +62,10 @@ uint64_t vault_login_version(const struct vault *vault);
 void vault_ring(struct vault *vault);
 /* By a worker: the keeper shall look at once. */
 void vault_ask(struct vault *vault, enum vault_need need);
+/* Whoever's login the database refuses waits so long for another, and looks so often whether it has
+ * come. */
+#define LOGIN_WAIT_MS 3000
+#define LOGIN_POLL_MS 10
 /* By the keeper: waits until asked, `ms` are over, or a signal comes; `mask` is blocked meanwhile.
  * Returns what it was asked for since the last call: enum vault_need, none or more. */
 unsigned vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask);

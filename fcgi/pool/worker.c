@@ -34,10 +34,8 @@
  * this is the longest it then waits for an idle one. */
 #define LOOK_AGAIN_MS  1000
 
-/* A worker whose login is refused waits so long for another, and asks for one so often meanwhile:
- * the first look may have come too early. After waiting in vain it fails at once for a moment. */
-#define LOGIN_WAIT_MS     3000
-#define LOGIN_POLL_MS     10
+/* A worker that waits for another login asks for one so often meanwhile: the first look may have
+ * come too early. After waiting in vain it fails at once for a moment. */
 #define LOGIN_ASK_MS      250
 #define LOGIN_FAIL_FOR_MS 1000
 
