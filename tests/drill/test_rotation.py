@@ -227,6 +227,7 @@ def test_a_second_rotation_soon_after_the_first_leaves_it_ready(patient: Stack) 
                 while rotation.is_alive():
                     kill_connections(patient)
                     assert is_ready(patient)
+                    time.sleep(0.05)
         load.wait_for_more()
     assert load.failures == []
     said = [event["state"] for event in events(patient, "database.state")]
