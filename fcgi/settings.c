@@ -1,10 +1,13 @@
 #include "fcgi/settings.h"
 
 #include "common/auth/user_pool.h"
+#include "common/aws/container.h"
+#include "common/aws/names.h"
 #include "common/aws/s3.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *check_database_url(const char *value)
 {
@@ -34,8 +37,8 @@ static const char *check_endpoint(const char *value)
     return http && value[len - 1] != '/' ? NULL : "must be http(s)://host[:port], no slash behind";
 }
 
-/* Whoever can answer in the place of Cognito decides who is an administrator: plain http does not
- * leave this machine. */
+/* Whoever can answer in the place of Cognito decides who is an administrator, and in the place of
+ * Secrets Manager what the password is: plain http does not leave this machine. */
 static const char *check_https_or_local(const char *value)
 {
     static const char *const starts[] = {
@@ -49,20 +52,28 @@ static const char *check_https_or_local(const char *value)
     return "must begin with https://, or on this machine http://127.0.0.1:PORT";
 }
 
-static const char *check_cognito_endpoint(const char *value)
+static const char *check_own_endpoint(const char *value)
 {
     const char *fault = check_endpoint(value);
     return fault ? fault : check_https_or_local(value);
 }
 
-static const char *check_user_pool(const char *value)
-{
-    return user_pool_fault(slice_from_cstr(value));
-}
+/* The rules of AWS's names stand with what uses the names. */
+#define CHECK(name, fault)                                                                         \
+    static const char *name(const char *value)                                                     \
+    {                                                                                              \
+        return fault(slice_from_cstr(value));                                                      \
+    }
+CHECK(check_user_pool, user_pool_fault)
+CHECK(check_bucket, s3_bucket_fault)
+CHECK(check_secret_id, aws_secret_id_fault)
+CHECK(check_region, aws_region_fault)
+CHECK(check_container_relative, container_relative_fault)
+CHECK(check_container_full, container_full_fault)
 
-static const char *check_bucket(const char *value)
+static const char *check_readable(const char *value)
 {
-    return s3_bucket_fault(slice_from_cstr(value));
+    return access(value, R_OK) == 0 ? NULL : "there is no such file, or it may not be read";
 }
 
 /* 107: the longest path a Unix socket can have (sun_path less its NUL). */
@@ -96,16 +107,16 @@ static const struct conf_item items[] = {
              "folder of the numbered SQL files that `cbu migrate` applies", NULL),
     CONF_STR("DATABASE_SECRET_ARN", database_secret_arn, "", 1, 2048, "bytes",
              "secret with the user (\"username\") and password of DATABASE_URL, or the password "
-             "alone; a password in the URL wins",
-             NULL),
+             "alone; its ARN, or its name in AWS_REGION; a password in the URL wins",
+             check_secret_id),
     CONF_STR("MIGRATE_DATABASE_SECRET_ARN", migrate_database_secret_arn, "", 1, 2048, "bytes",
-             "the same for `cbu migrate`, read by no other command", NULL),
+             "the same for `cbu migrate`, read by no other command", check_secret_id),
     CONF_SECRET("APP_JWT_SECRET", app_jwt_secret, "", 0, 32, 4096, "bytes",
                 "application secret, the same on all tasks; cursor keys are derived from it", NULL),
     CONF_STR("APP_JWT_SECRET_ARN", app_jwt_secret_arn, "", 1, 2048, "bytes",
              "secret with the application secret, as plain text or as the member \"key\"; needed "
              "to serve unless APP_JWT_SECRET is set, which wins",
-             NULL),
+             check_secret_id),
     CONF_STR("COGNITO_USER_POOL_ID", cognito_user_pool_id, "", 1, 128, "bytes",
              "user pool whose access tokens are taken; empty: none, and what needs a token answers "
              "503",
@@ -117,10 +128,10 @@ static const struct conf_item items[] = {
     CONF_STR("COGNITO_CLIENT_SECRET_ARN", cognito_client_secret_arn, "", 1, 2048, "bytes",
              "secret with it, as plain text or as the member \"client_secret\"; "
              "COGNITO_CLIENT_SECRET wins",
-             NULL),
+             check_secret_id),
     CONF_STR("COGNITO_ENDPOINT_URL", cognito_endpoint, "", 1, 1024, "bytes",
              "address of Cognito, for local use: https, or http on this machine",
-             check_cognito_endpoint),
+             check_own_endpoint),
     CONF_STR("COGNITO_JWKS_URL", cognito_jwks_url, "", 1, 1024, "bytes",
              "address of the pool's keys, for local use; empty: below COGNITO_ENDPOINT_URL, or the "
              "pool's own",
@@ -132,19 +143,21 @@ static const struct conf_item items[] = {
     CONF_INT("TOKEN_LEEWAY_S", token_leeway_s, "0", 0, 300, "s",
              "by how much our clock may be ahead of or behind the one that dated a token"),
     CONF_INT("SECRETS_INTERVAL_S", secrets_interval_s, "300", 1, 86400, "s",
-             "how often secrets are read again; a new application secret signs that much later"),
+             "how often secrets are read again; a new application secret signs twice that later"),
     CONF_STR("S3_BUCKET_NAME", s3_bucket_name, "", 3, 63, "bytes",
              "bucket of the product images; empty: none. The keeper looks whether it answers, "
              "which /status shows",
              check_bucket),
     CONF_STR("AWS_REGION", aws_region, "us-east-2", 1, 64, "bytes",
-             "region of what is not named by an ARN", NULL),
+             "region of what is not named by an ARN", check_region),
     CONF_STR("AWS_CA_BUNDLE", aws_ca_bundle, "", 1, 1024, "bytes",
-             "PEM file of the authorities that AWS is verified by; empty: the system's", NULL),
+             "PEM file of the authorities that AWS is verified by; empty: the system's",
+             check_readable),
     CONF_STR("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws_endpoint_secrets_manager, "", 1, 1024, "bytes",
-             "address of Secrets Manager, for local use", check_endpoint),
+             "address of Secrets Manager, for local use: https, or http on this machine",
+             check_own_endpoint),
     CONF_STR("AWS_ENDPOINT_URL_S3", aws_endpoint_s3, "", 1, 1024, "bytes",
-             "address of S3, for local use", check_endpoint),
+             "address of S3, for local use: https, or http on this machine", check_own_endpoint),
     CONF_STR("AWS_ACCESS_KEY_ID", aws_access_key_id, "", 1, 128, "bytes",
              "AWS credentials, for local use; on ECS the task role's are fetched", NULL),
     CONF_SECRET("AWS_SECRET_ACCESS_KEY", aws_secret_access_key, "", 0, 1, 256, "bytes",
@@ -152,11 +165,12 @@ static const struct conf_item items[] = {
     CONF_SECRET("AWS_SESSION_TOKEN", aws_session_token, "", 0, 1, 8192, "bytes",
                 "belongs to AWS_ACCESS_KEY_ID, where it is temporary", NULL),
     CONF_STR("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", aws_container_relative_uri, "", 1, 2048,
-             "bytes", "path of the task role's credentials on 169.254.170.2; set by ECS", NULL),
+             "bytes", "path of the task role's credentials on 169.254.170.2; set by ECS",
+             check_container_relative),
     CONF_STR("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws_container_full_uri, "", 1, 2048, "bytes",
              "address of a credentials endpoint: https, or http on loopback and the ECS and EKS "
              "addresses",
-             NULL),
+             check_container_full),
     CONF_SECRET("AWS_CONTAINER_AUTHORIZATION_TOKEN", aws_container_token, "", 0, 1, 8192, "bytes",
                 "sent to the credentials endpoint", NULL),
     CONF_STR("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", aws_container_token_file, "", 1, 1024,
@@ -220,6 +234,17 @@ static bool check_sign_in(const struct conf *conf, struct buf *faults)
     return false;
 }
 
+/* A half that was forgotten would show at the first call only. */
+static bool check_keys(const struct conf *conf, struct buf *faults)
+{
+    const char *id = conf->aws_access_key_id, *key = conf->aws_secret_access_key;
+    if (!id || !key || !*id == !*key)
+        return true;
+    buf_add(faults, SLICE("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: one is set, so the other "
+                          "must be\n"));
+    return false;
+}
+
 /* NULL: it is set, but not good. */
 static bool is_empty(const char *value)
 {
@@ -241,6 +266,8 @@ bool settings_read(unsigned uses, struct conf *ret)
         good = false;
     }
     good = check_sockets(ret, &faults) && good;
+    if (uses != USE_STATUS)
+        good = check_keys(ret, &faults) && good;
     if (uses & USE_SERVE)
         good = check_sign_in(ret, &faults) && good;
     if (good)

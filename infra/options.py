@@ -1,8 +1,8 @@
 """What may be chosen for a deployment: the typed context, its defaults and its limits.
 
-Every option is one field of Options. The service's own settings are given beside them, under their
-own names (`-c WORKERS=4`), and are checked against settings.json. Anything else is refused: a
-mistyped `-c mulit_az=true` must not quietly deploy a single-AZ system.
+Every option is one field of Options. The settings of the service and of nginx are given beside
+them, under their own names (`-c WORKERS=4`), and are checked against settings.json. Anything else
+is refused: a mistyped `-c mulit_az=true` must not quietly deploy a single-AZ system.
 """
 
 import difflib
@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from infra import times
-from infra.settings import Setting, load_settings
+from infra.settings import (
+    NginxSetting,
+    Setting,
+    load_nginx_settings,
+    load_settings,
+    nginx_faults,
+)
 
 MIN_TASKS, DESIRED_TASKS, MAX_TASKS = 2, 2, 10
 
@@ -159,6 +165,8 @@ class Options:
     )
     # Not a context key itself: what was given of the service's own settings, by name.
     service: Mapping[str, str] = field(default_factory=dict)
+    # The same of nginx's own.
+    nginx: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def database(self) -> InstanceClass:
@@ -175,7 +183,7 @@ class Options:
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in chosen.items()
         }
-        return {**texts, **self.service}
+        return {**texts, **self.service, **self.nginx}
 
     def setting(self, name: str) -> str:
         """The value of one of the service's settings: the one given, or its default."""
@@ -191,12 +199,24 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"{key}: is no option" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _read_setting(setting: Setting, value: Any) -> str:
+def _tuned(setting: Setting | NginxSetting, value: Any) -> str:
     if not setting.tunable:
         raise ValueError("is decided by the stacks and cannot be given")
-    text = str(value)
+    return str(value)
+
+
+def _read_setting(setting: Setting, value: Any) -> str:
+    text = _tuned(setting, value)
     if fault := setting.fault(text):
         raise ValueError(fault)
+    return text
+
+
+def _read_nginx_setting(setting: NginxSetting, value: Any) -> str:
+    text = _tuned(setting, value)
+    # nginx/render takes it for not given, and the default would be deployed.
+    if not text:
+        raise ValueError("is empty")
     return text
 
 
@@ -225,10 +245,12 @@ def _contradictions(options: Options) -> list[str]:
 
 def parse_options(context: Mapping[str, Any]) -> Options:
     """Options from the context of the app. Raises OptionsError with all faults at once."""
-    settings = load_settings()
-    known = [*OPTION_FIELDS, *(s.name for s in settings.values() if s.tunable)]
+    settings, nginx_settings = load_settings(), load_nginx_settings()
+    tunable = [s for s in (*settings.values(), *nginx_settings.values()) if s.tunable]
+    known = [*OPTION_FIELDS, *(s.name for s in tunable)]
     values: dict[str, Any] = {}
     service: dict[str, str] = {}
+    nginx: dict[str, str] = {}
     faults: list[str] = []
     for key, value in context.items():
         try:
@@ -236,11 +258,14 @@ def parse_options(context: Mapping[str, Any]) -> Options:
                 values[key] = OPTION_FIELDS[key].metadata["check"](value)
             elif key in settings:
                 service[key] = _read_setting(settings[key], value)
+            elif key in nginx_settings:
+                nginx[key] = _read_nginx_setting(nginx_settings[key], value)
             elif not CDK_OWN_KEY.match(key):
                 faults.append(_unknown(key, known))
         except ValueError as fault:
             faults.append(f"{key}: {fault}")
-    options = Options(**values, service=service)
+    options = Options(**values, service=service, nginx=nginx)
+    faults += nginx_faults(nginx)
     faults += _contradictions(options)
     if faults:
         raise OptionsError("\n".join(f"  {fault}" for fault in faults))

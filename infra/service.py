@@ -79,6 +79,8 @@ class Service(Construct):
                 command=["serve"],
                 environment={
                     **service_environment(options),
+                    # For its check at start: they have to fit to its own.
+                    **options.nginx,
                     "DATABASE_URL": proxy.url(SERVING_USER),
                     "COGNITO_USER_POOL_ID": identity.pool.user_pool_id,
                     "COGNITO_CLIENT_ID": identity.client.user_pool_client_id,
@@ -106,6 +108,7 @@ class Service(Construct):
                 environment={
                     "NGINX_REAL_IP_FROM": ",".join(LOAD_BALANCER_CIDRS),
                     "STOP_TIMEOUT_S": options.setting("STOP_TIMEOUT_S"),
+                    **options.nginx,
                     **({"INNER_TLS": "1"} if options.inner_tls else {}),
                 },
                 folders={"sockets": SOCKET_FOLDER, "nginx-run": "/run/nginx"},

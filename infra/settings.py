@@ -1,11 +1,14 @@
 """The service's own settings, from the committed settings.json: their defaults and limits.
 
-The file has the shape of the program's settings table, so a value that the service would refuse at
-start is refused here, before anything is deployed.
+The file has the shape of the program's settings table ("settings", for the container app) and of
+nginx's ("nginx", for the container nginx), so a value that the service would refuse at start is
+refused here, before anything is deployed.
 """
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,15 @@ DECIDED = frozenset(
     {"DATABASE_CA_FILE", "FCGI_SOCKET", "MIGRATIONS_DIR", "S3_BUCKET_NAME", "STATUS_SOCKET"}
 )
 DECIDED_FAMILIES = re.compile(r"AWS_|COGNITO_|.*_ARN$")
+# Of nginx's: the stacks and the image decide them. What stands in both tables goes to both
+# containers, and is judged by the program's row.
+NGINX_DECIDED = frozenset(
+    {
+        *("INNER_TLS", "NGINX_ACCESS_LOG", "NGINX_DOCS_DIR", "NGINX_ERROR_LOG", "NGINX_LISTEN"),
+        *("NGINX_REAL_IP_FROM", "NGINX_RUN_DIR", "NGINX_USER", "PORT"),
+    }
+)
+NGINX_RENDER = Path(__file__).resolve().parents[1] / "nginx" / "render"
 
 
 @dataclass(frozen=True)
@@ -61,3 +73,46 @@ def load_settings(file: Path = SETTINGS_FILE) -> Mapping[str, Setting]:
     return {
         row["name"]: Setting(**{**row, "choices": tuple(row.get("choices", ()))}) for row in rows
     }
+
+
+@dataclass(frozen=True)
+class NginxSetting:
+    """One row of nginx's table. What a kind of value accepts, nginx/render alone knows."""
+
+    name: str
+    default: str
+    allowed: str
+
+    @property
+    def tunable(self) -> bool:
+        return self.name not in NGINX_DECIDED
+
+
+def load_nginx_settings(file: Path = SETTINGS_FILE) -> Mapping[str, NginxSetting]:
+    """nginx's own by name, without those that the program has too."""
+    tables: dict[str, list[dict[str, Any]]] = json.loads(file.read_text())
+    shared = {row["name"] for row in tables["settings"]}
+    return {
+        row["name"]: NginxSetting(**row) for row in tables["nginx"] if row["name"] not in shared
+    }
+
+
+def nginx_faults(values: Mapping[str, str]) -> list[str]:
+    """What nginx/render has against the values, one sentence each, as it would say at start."""
+    if not values:
+        return []
+    done = subprocess.run(
+        [NGINX_RENDER, "-"],
+        env={"PATH": os.environ.get("PATH", os.defpath), **values},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode == 0:
+        return []
+    return [
+        line.removeprefix("nginx/render: ").replace(" ", ": ", 1)
+        for line in done.stderr.splitlines()
+        if line
+    ]

@@ -11,7 +11,7 @@
 
 /* The claims as they stand in the payload; times may have a fraction (RFC 7519 section 2). */
 struct raw {
-    struct slice issuer, use, client_id;
+    struct slice client_id;
     double expires, not_before, issued, signed_in; /* NaN: absent */
 };
 
@@ -77,8 +77,6 @@ static bool read_claims(const cJSON *payload, struct arena *arena, struct raw *r
         struct slice *at;
     } texts[] = {
         {"sub", true, &ret->subject},
-        {"iss", true, &raw->issuer},
-        {"token_use", true, &raw->use},
         {"client_id", true, &raw->client_id},
         {"username", false, &ret->username},
         {"jti", false, &ret->token_id},
@@ -118,15 +116,27 @@ static bool judge_times(const struct raw *raw, int64_t now_s, int64_t leeway_s, 
     return true;
 }
 
+/* Whose token it is and what for, before its other claims are read: an ID token has no `client_id`,
+ * and must hear that it is an ID token, not that a claim is missing. */
+static bool judge_kind(const cJSON *payload, const struct jwt_rules *rules, struct arena *arena,
+                       struct err *err)
+{
+    struct slice issuer = {0}, use = {0};
+    if (!read_text(payload, "iss", true, arena, &issuer, err) ||
+        !read_text(payload, "token_use", true, arena, &use, err))
+        return false;
+    if (!slice_equal(issuer, rules->issuer))
+        return err_fail(err, &ERR_TOKEN_WRONG_ISSUER, "iss %.*s", SLICE_ARG(issuer));
+    if (!slice_equal(use, SLICE("access")))
+        return err_fail(err, &ERR_TOKEN_WRONG_USE, "token_use %.*s", SLICE_ARG(use));
+    return true;
+}
+
 /* Access tokens name the app in `client_id`; only ID tokens carry `aud`, which is deliberately not
  * read (Cognito Developer Guide, "Verifying JSON web tokens"). */
 static bool judge_raw(const struct raw *raw, const struct jwt_rules *rules, int64_t now_s,
                       struct err *err)
 {
-    if (!slice_equal(raw->issuer, rules->issuer))
-        return err_fail(err, &ERR_TOKEN_WRONG_ISSUER, "iss %.*s", SLICE_ARG(raw->issuer));
-    if (!slice_equal(raw->use, SLICE("access")))
-        return err_fail(err, &ERR_TOKEN_WRONG_USE, "token_use %.*s", SLICE_ARG(raw->use));
     if (!slice_equal(raw->client_id, rules->client_id))
         return err_fail(err, &ERR_TOKEN_WRONG_CLIENT, "client_id %.*s", SLICE_ARG(raw->client_id));
     return judge_times(raw, now_s, rules->leeway_s, err);
@@ -146,7 +156,8 @@ bool jwt_judge(const struct jwt_rules *rules, int64_t now_s, struct slice payloa
     CLEANUP(json_object_close) cJSON *object = json_object_open(payload, &fault);
     if (!object)
         return err_fail(err, &ERR_TOKEN_MALFORMED, "payload: %s", fault);
-    if (!read_claims(object, arena, &raw, &claims, err) || !judge_raw(&raw, rules, now_s, err))
+    if (!judge_kind(object, rules, arena, err) || !read_claims(object, arena, &raw, &claims, err) ||
+        !judge_raw(&raw, rules, now_s, err))
         return false;
     claims.expires_s = whole_seconds(raw.expires);
     claims.issued_s = whole_seconds(raw.issued);

@@ -37,9 +37,10 @@ struct jwt_claims {
 };
 
 /* Judges a token at the time `now_s`. Errors, in the order of the checks: those of jws_verify();
- * ERR_TOKEN_CLAIMS for a claim that is missing (sub, iss, token_use, client_id, exp), of the wrong
- * type, or beyond the limits above; ERR_TOKEN_WRONG_ISSUER, ERR_TOKEN_WRONG_USE,
- * ERR_TOKEN_WRONG_CLIENT, ERR_TOKEN_EXPIRED from the second `exp` on, ERR_TOKEN_NOT_YET_VALID. */
+ * ERR_TOKEN_CLAIMS when iss or token_use is missing or no text; ERR_TOKEN_WRONG_ISSUER,
+ * ERR_TOKEN_WRONG_USE; ERR_TOKEN_CLAIMS for any other claim that is missing (sub, client_id, exp),
+ * of the wrong type, or beyond the limits above; ERR_TOKEN_WRONG_CLIENT, ERR_TOKEN_EXPIRED from the
+ * second `exp` on, ERR_TOKEN_NOT_YET_VALID. */
 bool jwt_verify(const struct jws_keys *keys, const struct jwt_rules *rules, int64_t now_s,
                 struct slice token, struct arena *arena, struct jwt_claims *ret,
                 struct err *err) MUST_USE;

@@ -104,19 +104,68 @@ static struct slice xml_text(struct slice document, struct slice open, struct sl
     return end ? (struct slice){rest.ptr, (size_t)(end - rest.ptr)} : (struct slice){0};
 }
 
-struct slice answer_error_code(struct slice body, struct arena *arena)
+static struct slice without_blanks_in_front(struct slice body)
 {
-    struct slice code = {0};
     size_t blanks = 0;
     while (blanks < body.len && slice_contains_byte(SLICE(" \t\r\n"), body.ptr[blanks]))
         blanks++;
-    struct slice document = slice_after(body, blanks);
+    return slice_after(body, blanks);
+}
+
+static struct slice xml_of_error(struct slice document, struct slice open, struct slice close)
+{
+    return xml_text(xml_text(document, SLICE("<Error>"), SLICE("</Error>")), open, close);
+}
+
+struct slice answer_error_code(struct slice body, struct arena *arena)
+{
+    struct slice code = {0}, document = without_blanks_in_front(body);
     if (document.len > 0 && document.ptr[0] == '{')
         code = json_code(document, arena);
     else if (document.len > 0 && document.ptr[0] == '<')
-        code = xml_text(xml_text(document, SLICE("<Error>"), SLICE("</Error>")), SLICE("<Code>"),
-                        SLICE("</Code>"));
+        code = xml_of_error(document, SLICE("<Code>"), SLICE("</Code>"));
     return is_code(code) ? arena_copy(arena, code) : (struct slice){0};
+}
+
+/* Both spellings are in use, sometimes by the same service. */
+static struct slice json_message(struct slice document, struct arena *arena)
+{
+    struct slice small = {0}, capital = {0};
+    struct err ignored = {0};
+    const struct answer_field fields[] = {{"message", &small, false}, {"Message", &capital, false}};
+    if (!answer_read_json(document, fields, COUNT(fields), arena, &ignored))
+        return (struct slice){0};
+    return small.len > 0 ? small : capital;
+}
+
+/* Where the text's words stop being harmless to show. */
+static size_t harmless_bytes(struct slice text)
+{
+    size_t word = 0;
+    for (size_t i = 0; i < text.len && i < ANSWER_MESSAGE_MAX + ANSWER_WORD_MAX; i++) {
+        if (text.ptr[i] == '\n' || text.ptr[i] == '\r')
+            return i;
+        word = text.ptr[i] == ' ' ? 0 : word + 1;
+        if (word > ANSWER_WORD_MAX)
+            return i + 1 - word;
+    }
+    return text.len;
+}
+
+struct slice answer_error_message(struct slice body, struct arena *arena)
+{
+    struct slice text = {0}, document = without_blanks_in_front(body);
+    if (document.len > 0 && document.ptr[0] == '{')
+        text = json_message(document, arena);
+    else if (document.len > 0 && document.ptr[0] == '<')
+        text = xml_of_error(document, SLICE("<Message>"), SLICE("</Message>"));
+    text.len = harmless_bytes(text);
+    struct buf out = arena_buf(arena, ANSWER_MESSAGE_MAX);
+    for (size_t i = 0; text.ptr && i < text.len && i < ANSWER_MESSAGE_MAX; i++) {
+        bool shows = text.ptr[i] >= ' ' && text.ptr[i] <= '~';
+        buf_add_char(&out, (char)(shows ? text.ptr[i] : '?'));
+    }
+    return out.full ? (struct slice){0} : buf_slice(&out);
 }
 
 /* ---- times ---- */

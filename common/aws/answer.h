@@ -28,6 +28,15 @@ bool answer_read_json(struct slice body, const struct answer_field *fields, size
 struct slice answer_error_code(struct slice body, struct arena *arena) MUST_USE;
 #define ANSWER_CODE_MAX 64
 
+/* The service's own words for it, for the log: the first line of `message` (or `Message`), in
+ * printable ASCII, at most ANSWER_MESSAGE_MAX. A refused signature is explained with the request
+ * that was signed, session token and all, on further lines; and a word of more than
+ * ANSWER_WORD_MAX could be such a token by itself, so the text ends in front of it. Empty when
+ * there is none. Lives in the arena. */
+struct slice answer_error_message(struct slice body, struct arena *arena) MUST_USE;
+#define ANSWER_MESSAGE_MAX 400
+#define ANSWER_WORD_MAX    200
+
 /* Unix seconds of an RFC 3339 time in UTC ("2026-11-22T21:07:11Z", fraction allowed), and of an
  * HTTP date ("Sun, 22 Nov 2026 21:07:11 GMT"). -1 when the text is neither. */
 int64_t answer_time_rfc3339(struct slice text);

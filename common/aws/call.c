@@ -8,6 +8,8 @@
 
 #define HEADERS_MAX       32
 #define RETRY_AFTER_MAX_S 3600
+/* A pause is taken in pieces, since something more urgent may come up in it. */
+#define PAUSE_PIECE_MS    50
 
 const struct aws_limits aws_limits_default = {
     .attempts_max = 4,
@@ -34,6 +36,11 @@ void aws_client_done(struct aws_client *client)
     sigv4_key_wipe(&client->key);
 }
 
+int64_t aws_client_now_s(const struct aws_client *client)
+{
+    return world_now_ms(client->world) / MS_PER_S + client->skew_s;
+}
+
 /* ---- decisions ---- */
 
 static bool is_listed(struct slice code, const struct slice *list, size_t count)
@@ -44,21 +51,28 @@ static bool is_listed(struct slice code, const struct slice *list, size_t count)
     return false;
 }
 
-static bool is_throttling(struct slice code)
+/* Codes that pass by themselves, as botocore lists them (retries/standard.py): throttling, and what
+ * it calls transient. The last one is Secrets Manager's own trouble. */
+static bool is_passing(struct slice code)
 {
     static const struct slice codes[] = {
         SLICE_INIT("Throttling"),
         SLICE_INIT("ThrottlingException"),
         SLICE_INIT("ThrottledException"),
-        SLICE_INIT("RequestThrottled"),
-        SLICE_INIT("TooManyRequestsException"),
-        SLICE_INIT("RequestLimitExceeded"),
         SLICE_INIT("RequestThrottledException"),
-        SLICE_INIT("SlowDown"),
-        SLICE_INIT("InternalServiceError"),
-        SLICE_INIT("RequestTimeout"),
-        SLICE_INIT("PriorRequestNotComplete"),
+        SLICE_INIT("TooManyRequestsException"),
         SLICE_INIT("ProvisionedThroughputExceededException"),
+        SLICE_INIT("TransactionInProgressException"),
+        SLICE_INIT("RequestLimitExceeded"),
+        SLICE_INIT("BandwidthLimitExceeded"),
+        SLICE_INIT("LimitExceededException"),
+        SLICE_INIT("RequestThrottled"),
+        SLICE_INIT("SlowDown"),
+        SLICE_INIT("PriorRequestNotComplete"),
+        SLICE_INIT("EC2ThrottledException"),
+        SLICE_INIT("RequestTimeout"),
+        SLICE_INIT("RequestTimeoutException"),
+        SLICE_INIT("InternalServiceError"),
     };
     return is_listed(code, ARRAY(codes));
 }
@@ -85,7 +99,7 @@ enum call_next call_judge(const struct call_outcome *o)
     if (clock_off && (is_clock_refusal(o->code) || refused_without_code))
         return o->clock_corrected ? CALL_TAKE : CALL_AGAIN_CLOCK;
     if (o->status == 429 || o->status == 500 || (o->status >= 502 && o->status <= 504) ||
-        (o->status >= 400 && is_throttling(o->code)))
+        (o->status >= 400 && is_passing(o->code)))
         return CALL_AGAIN;
     return CALL_TAKE;
 }
@@ -160,7 +174,7 @@ static bool sign(const struct sending *s, int64_t now, struct aws_pair *headers,
         return false;
     add_header(headers, count, SLICE("x-amz-date"), made.date);
     add_header(headers, count, SLICE("Authorization"), made.authorization);
-    if (s->credentials->session_token.ptr)
+    if (s->credentials->session_token.len > 0)
         add_header(headers, count, SLICE("x-amz-security-token"), s->credentials->session_token);
     if (call->rules.payload_header)
         add_header(headers, count, SLICE("x-amz-content-sha256"), req.payload_hash);
@@ -201,6 +215,7 @@ static bool send_once(const struct sending *s, int64_t now, struct http_answer *
         .answer_max = s->call->answer_max,
         .connect_timeout_ms = smaller(limits->connect_timeout_ms, timeout_ms),
         .timeout_ms = timeout_ms,
+        .stop = s->client->stop,
     };
     if (!req.url.ptr)
         return err_fail(err, &ERR_INTERNAL, "address larger than the arena");
@@ -219,7 +234,8 @@ static struct call_outcome outcome_of(const struct sending *s, int64_t now,
         .status = answer->status,
         .code =
             answer->status >= 400 ? answer_error_code(answer->body, s->arena) : (struct slice){0},
-        .clock_off_s = date < 0 ? 0 : date - now,
+        /* Who is not asked with a signature is no judge of clocks: it may be any host. */
+        .clock_off_s = date < 0 || !s->credentials ? 0 : date - now,
         .clock_corrected = s->clock_corrected,
     };
 }
@@ -233,6 +249,13 @@ static int64_t pause_before_next_ms(const struct sending *s, const struct http_a
     if (number_parse_i64(answer->retry_after, 0, RETRY_AFTER_MAX_S, &asked_s) != NUMBER_OK)
         return drawn;
     return asked_s * MS_PER_S > drawn ? asked_s * MS_PER_S : drawn;
+}
+
+static void pause_for(const struct sending *s, int64_t ms)
+{
+    const struct http_outside *outside = &s->client->outside;
+    for (; ms > 0 && !http_stop_is_asked(s->client->stop); ms -= PAUSE_PIECE_MS)
+        outside->pause_ms(outside->ctx, smaller(ms, PAUSE_PIECE_MS));
 }
 
 /* Does what `next` says before another attempt; false when there is no attempt or time left. */
@@ -249,7 +272,7 @@ static bool prepare_next(struct sending *s, enum call_next next, int64_t clock_o
     int64_t pause_ms = pause_before_next_ms(s, answer);
     if (pause_ms >= left_ms(s))
         return false;
-    s->client->outside.pause_ms(s->client->outside.ctx, pause_ms);
+    pause_for(s, pause_ms);
     return left_ms(s) > 0;
 }
 
@@ -259,10 +282,15 @@ static void log_call(const struct sending *s, const struct http_answer *answer,
     bool good = !failure->kind &&
                 (answer->status < 300 ||
                  (outcome->code.len > 0 && slice_equal(outcome->code, s->call->usual_code)));
+    /* Whoever answers an unsigned call is no service of AWS: its words are anybody's. */
+    struct slice message = s->credentials && answer->status >= 400
+                               ? answer_error_message(answer->body, s->arena)
+                               : (struct slice){0};
     LOG_EVENT(good ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "aws.call",
               KV_STR("service", s->call->service), KV_STR("operation", s->call->operation),
+              KV_SLICE("region", s->call->region), KV_SLICE("resource", s->call->resource),
               KV_I64("status", answer->status), KV_SLICE("code", outcome->code),
-              KV_I64("attempts", s->attempts),
+              KV_SLICE("message", message), KV_I64("attempts", s->attempts),
               KV_I64("duration_ms", world_monotonic_ms(s->client->world) - s->started_ms),
               KV_SLICE("aws_request_id", answer->request_id),
               KV_SLICE("aws_extended_id", answer->extended_id), KV_STR("cause", failure->cause));
@@ -278,9 +306,12 @@ bool aws_call_send(struct aws_client *client, const struct aws_credentials *cred
     for (;;) {
         struct http_answer answer = {0};
         struct err failure = {0};
-        int64_t now = world_now_ms(client->world) / MS_PER_S + client->skew_s;
+        int64_t now = aws_client_now_s(client);
         s.attempts++;
-        (void)!send_once(&s, now, &answer, &failure);
+        if (http_stop_is_asked(client->stop))
+            err_fail(&failure, &ERR_AWS_INTERRUPTED, "given up for something more urgent");
+        else
+            (void)!send_once(&s, now, &answer, &failure);
         struct call_outcome outcome = outcome_of(&s, now, &answer, &failure);
         if (prepare_next(&s, call_judge(&outcome), outcome.clock_off_s, &answer)) {
             /* Attempts share their memory; what an answer held may have been a secret. */

@@ -1,7 +1,8 @@
 /* call.h - one call of an AWS operation: signed, bounded, repeated where that helps, logged.
  * Everything that may be repeated is repeated within one budget of time, signed anew each time; all
  * operations used here may be (reads, and writes of whole objects). Each call leaves one log event,
- * "aws.call", with AWS's request ids and never a header field or a body.
+ * "aws.call", with AWS's request ids and its words for what is wrong; never a header field, and of
+ * a body nothing else.
  * Sources: AWS General Reference, "Error retries and exponential backoff in AWS" (full jitter); AWS
  * SDKs and Tools Reference Guide, "Retry behavior" and "Clock skew". */
 #ifndef COMMON_AWS_CALL_H
@@ -24,10 +25,13 @@ struct aws_client {
     const struct world *world;
     struct http_outside outside;
     struct aws_limits limits;
-    int64_t skew_s; /* the services' clock less ours; learned from a refusal */
+    const struct http_stop *stop; /* of all calls from now on; NULL: none is given up */
+    int64_t skew_s; /* the services' clock less ours; learned from a refusal of a signed call */
     struct sigv4_key key;
 };
 void aws_client_done(struct aws_client *client);
+/* The services' time, as far as we know it, in Unix seconds: what credentials expire by. */
+int64_t aws_client_now_s(const struct aws_client *client);
 
 struct aws_call {
     const char *service, *operation; /* "secretsmanager", "GetSecretValue"; the first signs, too */
@@ -41,12 +45,14 @@ struct aws_call {
     size_t header_count;
     struct slice body;
     size_t answer_max;
+    struct slice resource;   /* what it is about, for the log: a secret's ARN, a bucket */
     struct slice usual_code; /* an error code that is no failure here; for the log */
 };
 
 /* Sends the call; `credentials` NULL sends it unsigned. True when an HTTP answer came, whatever its
  * status: what it means is for the caller (answer_error_code()). The answer lives in the arena.
- * Errors: those of http_outside.fetch, of the last attempt. */
+ * Errors: those of http_outside.fetch, of the last attempt; ERR_AWS_INTERRUPTED also between two.
+ */
 bool aws_call_send(struct aws_client *client, const struct aws_credentials *credentials,
                    const struct aws_call *call, struct arena *arena, struct http_answer *ret,
                    struct err *err) MUST_USE;
@@ -62,7 +68,7 @@ struct call_outcome {
     const struct err_kind *failure; /* NULL: an answer came */
     int status;
     struct slice code;    /* of the answer; see answer_error_code() */
-    int64_t clock_off_s;  /* the answer's Date less the time we signed with; 0 when it has none */
+    int64_t clock_off_s;  /* the answer's Date less the time we signed with; 0: none, unsigned */
     bool clock_corrected; /* in this call */
 };
 enum call_next call_judge(const struct call_outcome *outcome);

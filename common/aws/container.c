@@ -63,7 +63,14 @@ static struct slice authority_of(struct slice rest)
     return rest;
 }
 
-static const char *wrong_with_full_uri(struct slice uri)
+const char *container_relative_fault(struct slice uri)
+{
+    if (uri.len > 0 && uri.ptr[0] == '/' && is_printable(uri))
+        return NULL;
+    return "must begin with / and hold no blank";
+}
+
+const char *container_full_fault(struct slice uri)
 {
     static const struct slice http = SLICE_INIT("http://"), https = SLICE_INIT("https://");
     if (!is_printable(uri) || slice_contains_byte(uri, '\\'))
@@ -72,7 +79,8 @@ static const char *wrong_with_full_uri(struct slice uri)
     if (!plain && !slice_starts_with(uri, https))
         return "must begin with http:// or https://";
     struct slice authority = authority_of(slice_after(uri, plain ? http.len : https.len));
-    if (authority.len == 0 || slice_contains_byte(authority, '@'))
+    /* Behind the authority it would be harmless, but there it is of no use to anybody. */
+    if (authority.len == 0 || slice_contains_byte(uri, '@'))
         return "must name a host and no user";
     if (plain && !is_trusted_plain(host_of(authority)))
         return "must be https unless its host is loopback, 169.254.170.2, 169.254.170.23 or "
@@ -86,17 +94,17 @@ bool container_url(const char *relative_uri, const char *full_uri, struct arena 
     static const struct slice ecs = SLICE_INIT("http://169.254.170.2");
     struct slice relative = slice_from_cstr(relative_uri), full = slice_from_cstr(full_uri);
     if (relative.len > 0) { /* wins over the full one, as in all SDKs */
-        if (relative.ptr[0] != '/' || !is_printable(relative))
+        const char *wrong = container_relative_fault(relative);
+        if (wrong)
             return err_fail(err, &ERR_CREDENTIALS_ABSENT,
-                            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI must begin with / and hold no "
-                            "blank");
+                            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI %s", wrong);
         struct buf out = arena_buf(arena, ecs.len + relative.len);
         buf_add(&out, ecs);
         buf_add(&out, relative);
         *ret = buf_slice(&out);
         return !out.full || err_fail(err, &ERR_INTERNAL, "address too large");
     }
-    const char *wrong = wrong_with_full_uri(full);
+    const char *wrong = container_full_fault(full);
     if (wrong)
         return err_fail(err, &ERR_CREDENTIALS_ABSENT, "AWS_CONTAINER_CREDENTIALS_FULL_URI %s",
                         wrong);

@@ -6,6 +6,10 @@
 
 #include "common/aws/credentials.h"
 
+/* What is wrong with the address that a setting gives, or NULL: see container_url(). Pure. */
+const char *container_relative_fault(struct slice uri);
+const char *container_full_fault(struct slice uri);
+
 /* The address to ask, in the arena: http://169.254.170.2 with the relative URI, or the full URI.
  * Errors: ERR_CREDENTIALS_ABSENT for an address that must not be asked: plain http is for the
  * addresses of ECS and EKS and for loopback only (a name other than localhost could lead anywhere),

@@ -99,6 +99,27 @@ static bool from_container(const struct credentials_settings *s, struct aws_clie
     return container_read(answer.body, arena, ret, err);
 }
 
+/* Nobody has named a provider: on ECS, the role of the task is missing. */
+static bool fail_unconfigured(struct err *err, const char *more)
+{
+    return err_fail(err, &ERR_CREDENTIALS_ABSENT,
+                    "no task role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI), no "
+                    "AWS_ACCESS_KEY_ID; %s",
+                    more);
+}
+
+/* The shared files are looked for even if no setting names them. */
+static bool from_profile(const struct credentials_settings *s, struct arena *arena,
+                         struct credentials *ret, struct err *err)
+{
+    struct err failed = {0};
+    if (profile_read(s, arena, ret, &failed))
+        return true;
+    if (is_set(s->profile) || is_set(s->credentials_file) || is_set(s->config_file))
+        return err_fail(err, failed.kind, "%s", failed.cause);
+    return fail_unconfigured(err, failed.cause);
+}
+
 bool credentials_fetch(const struct credentials_settings *settings, struct aws_client *client,
                        struct arena *arena, struct credentials *ret, struct err *err)
 {
@@ -108,11 +129,11 @@ bool credentials_fetch(const struct credentials_settings *settings, struct aws_c
     case CREDENTIALS_CONTAINER:
         return from_container(settings, client, arena, ret, err);
     case CREDENTIALS_PROFILE:
-        return profile_read(settings, arena, ret, err);
+        return from_profile(settings, arena, ret, err);
     case CREDENTIALS_NONE:
         break;
     }
-    return err_fail(err, &ERR_CREDENTIALS_ABSENT, "no provider of AWS credentials is configured");
+    return fail_unconfigured(err, "no folder for shared AWS files");
 }
 
 /* ---- decisions ---- */

@@ -9,6 +9,9 @@
     /* no connection, a time limit, a broken transfer: worth another attempt */                    \
     X(ERR_AWS_UNREACHABLE, 503, "dependency_unreachable",                                          \
       "A service this one depends on does not answer; try again later.")                           \
+    /* given up by us, since something more urgent has to be done */                               \
+    X(ERR_AWS_INTERRUPTED, 503, "dependency_interrupted",                                          \
+      "A service this one depends on was not waited for; try again later.")                        \
     /* an answer that is too large, not what the service documents, or not from it */              \
     X(ERR_AWS_ANSWER, 503, "dependency_answer_invalid",                                            \
       "A service this one depends on gave an unusable answer; try again later.")                   \

@@ -9,8 +9,11 @@
 #define HEADERS_MAX     KIB(32)
 #define HEADER_LINE_MAX KIB(16)
 #define IDLE_MAX_S      50 /* AWS closes connections that are idle for longer than about a minute */
+/* How often a request looks whether it shall be given up. */
+#define STOP_LOOK_MS    50
 
 struct http_client {
+    CURLM *multi; /* keeps the connections, and lets us look up between two waits */
     CURL *curl;
     const char *ca_file;
     char error[CURL_ERROR_SIZE];
@@ -29,11 +32,17 @@ struct http_client *http_client_open(const char *ca_file, struct err *err)
 {
     struct http_client *client = calloc(1, sizeof *client);
     bool started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    if (client && started)
+    if (client && started) {
+        client->multi = curl_multi_init();
         client->curl = curl_easy_init();
-    if (client && client->curl) {
+    }
+    if (client && client->multi && client->curl) {
         client->ca_file = ca_file;
         return client;
+    }
+    if (client) {
+        curl_easy_cleanup(client->curl);
+        curl_multi_cleanup(client->multi);
     }
     free(client);
     if (started)
@@ -47,6 +56,7 @@ void http_client_close(struct http_client *client)
     if (!client)
         return;
     curl_easy_cleanup(client->curl);
+    curl_multi_cleanup(client->multi);
     curl_global_cleanup();
     free(client);
 }
@@ -159,8 +169,10 @@ static void set_safety(struct http_client *client)
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (client->ca_file)
+    if (client->ca_file) { /* in place of the system's authorities, which have a folder as well */
         curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* the signature is over the path as given */
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -206,8 +218,40 @@ static bool fail(const struct http_client *client, const struct http_request *re
         return err_fail(err, &ERR_AWS_ANSWER, "body of more than %zu bytes", req->answer_max);
     if (t->headers_full)
         return err_fail(err, &ERR_AWS_ANSWER, "header of more than %zu bytes", HEADERS_MAX);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return err_fail(err, &ERR_AWS_INTERRUPTED, "given up for something more urgent");
     const char *text = client->error[0] ? client->error : curl_easy_strerror(code);
+    if (code == CURLE_SSL_CACERT_BADFILE) /* the fault is here, not there */
+        return err_fail(err, &ERR_AWS_ANSWER, "a file on this machine, AWS_CA_BUNDLE: %s", text);
     return err_fail(err, is_final(code) ? &ERR_AWS_ANSWER : &ERR_AWS_UNREACHABLE, "%s", text);
+}
+
+/* The result of the one transfer there is. */
+static CURLcode result_of(CURLM *multi)
+{
+    int left;
+    const CURLMsg *message = curl_multi_info_read(multi, &left);
+    return message ? message->data.result : CURLE_FAILED_INIT;
+}
+
+/* As curl_easy_perform(), but given up when `stop` asks for it: CURLE_ABORTED_BY_CALLBACK. The
+ * connection of a transfer that was given up is closed. */
+static CURLcode perform(struct http_client *client, const struct http_stop *stop)
+{
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    int running = 1;
+    if (curl_multi_add_handle(client->multi, client->curl) != CURLM_OK)
+        return CURLE_FAILED_INIT;
+    while (running && !http_stop_is_asked(stop)) {
+        if (curl_multi_perform(client->multi, &running) != CURLM_OK)
+            break;
+        if (running)
+            curl_multi_poll(client->multi, NULL, 0, STOP_LOOK_MS, NULL);
+        else
+            code = result_of(client->multi);
+    }
+    curl_multi_remove_handle(client->multi, client->curl);
+    return code;
 }
 
 static bool fetch(void *ctx, const struct http_request *req, struct arena *arena,
@@ -223,7 +267,7 @@ static bool fetch(void *ctx, const struct http_request *req, struct arena *arena
     curl_easy_reset(client->curl); /* the options; its connections stay */
     set_safety(client);
     set_request(client->curl, req, url.ptr, method.ptr, fields, &t);
-    CURLcode code = curl_easy_perform(client->curl);
+    CURLcode code = perform(client, req->stop);
     long status = 0;
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_reset(client->curl); /* nothing of the request is referred to any more */

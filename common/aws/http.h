@@ -10,6 +10,16 @@
 #include "common/aws/errors.h"
 #include "common/aws/sigv4.h"
 
+/* Whether a request shall be given up for something more urgent; asked many times a second. */
+struct http_stop {
+    bool (*is_asked)(void *ctx);
+    void *ctx;
+};
+static inline bool http_stop_is_asked(const struct http_stop *stop)
+{
+    return stop && stop->is_asked(stop->ctx);
+}
+
 struct http_request {
     struct slice method; /* GET, HEAD, POST, PUT or DELETE */
     struct slice url;    /* complete; http or https */
@@ -18,6 +28,7 @@ struct http_request {
     struct slice body;
     size_t answer_max;                      /* bytes of body that are taken */
     int64_t connect_timeout_ms, timeout_ms; /* to be connected; to have all of the answer */
+    const struct http_stop *stop;           /* NULL: it is never given up */
 };
 
 /* All of it lives in the arena. A header field that is absent is the empty slice. */
@@ -31,7 +42,8 @@ struct http_answer {
 /* The seam between AWS code and the network: production fills it with http_client_*(), tests with
  * canned answers.
  * Errors of `fetch`: ERR_AWS_UNREACHABLE (worth another attempt), ERR_AWS_ANSWER (too large, not
- * HTTP, certificate not trusted), ERR_INTERNAL (a header field with a line break; no memory). */
+ * HTTP, certificate not trusted), ERR_AWS_INTERRUPTED (`stop`), ERR_INTERNAL (a header field with a
+ * line break; no memory). */
 struct http_outside {
     bool (*fetch)(void *ctx, const struct http_request *req, struct arena *arena,
                   struct http_answer *ret, struct err *err);
@@ -40,7 +52,8 @@ struct http_outside {
 };
 
 /* A handle keeps its connections for the next request; it belongs to one process and thread, and is
- * opened after fork(). `ca_file`: PEM bundle, or NULL for the system's; borrowed. */
+ * opened after fork(). `ca_file`: PEM bundle of all authorities that are trusted, or NULL for the
+ * system's; borrowed. */
 struct http_client;
 struct http_client *http_client_open(const char *ca_file, struct err *err) MUST_USE;
 void http_client_close(struct http_client *client); /* NULL is fine */

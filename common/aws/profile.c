@@ -60,16 +60,22 @@ bool profile_find(struct slice file, bool config, struct slice profile, struct c
     return true;
 }
 
-/* The file's text; the empty slice when there is none to be read. */
-static struct slice read_file(const char *path, struct arena *arena)
+/* The file's text; the empty slice when there is none to be read. Half a file may end in half a
+ * key, so one that is too large is an error. */
+static bool read_file(const char *path, struct arena *arena, struct slice *ret, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *ret = (struct slice){0};
     if (fd < 0)
-        return (struct slice){0};
-    char *bytes = arena_alloc(arena, FILE_MAX, 1);
-    ssize_t got = bytes ? read(fd, bytes, FILE_MAX) : -1;
+        return true;
+    char *bytes = arena_alloc(arena, FILE_MAX + 1, 1);
+    ssize_t got = bytes ? read(fd, bytes, FILE_MAX + 1) : -1;
     close(fd);
-    return got > 0 ? (struct slice){bytes, (size_t)got} : (struct slice){0};
+    if (got > (ssize_t)FILE_MAX)
+        return err_fail(err, &ERR_CREDENTIALS_ABSENT, "%s has more than %zu bytes", path, FILE_MAX);
+    if (got > 0)
+        *ret = (struct slice){bytes, (size_t)got};
+    return true;
 }
 
 static bool is_set(const char *text)
@@ -77,24 +83,28 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-static struct slice read_shared(const char *named, const char *home, const char *usual,
-                                struct arena *arena)
+static bool read_shared(const char *named, const char *home, const char *usual, struct arena *arena,
+                        struct slice *ret, struct err *err)
 {
     char path[PATH_ROOM];
     struct buf out = BUF(path);
     buf_add_cstr(&out, is_set(named) ? named : home);
     buf_add_cstr(&out, is_set(named) ? "" : usual);
-    return buf_cstr(&out) ? read_file(path, arena) : (struct slice){0};
+    if (!buf_cstr(&out))
+        return err_fail(err, &ERR_CREDENTIALS_ABSENT, "the path of a shared AWS file is too long");
+    return read_file(path, arena, ret, err);
 }
 
 bool profile_read(const struct credentials_settings *s, struct arena *arena,
                   struct credentials *ret, struct err *err)
 {
-    struct slice profile = slice_from_cstr(is_set(s->profile) ? s->profile : "default");
-    struct slice file = read_shared(s->credentials_file, s->home, "/.aws/credentials", arena);
+    struct slice profile = slice_from_cstr(is_set(s->profile) ? s->profile : "default"), file;
+    if (!read_shared(s->credentials_file, s->home, "/.aws/credentials", arena, &file, err))
+        return false;
     if (profile_find(file, false, profile, ret))
         return true;
-    file = read_shared(s->config_file, s->home, "/.aws/config", arena);
+    if (!read_shared(s->config_file, s->home, "/.aws/config", arena, &file, err))
+        return false;
     return profile_find(file, true, profile, ret) ||
            err_fail(err, &ERR_CREDENTIALS_ABSENT,
                     "the shared AWS files have no keys for profile %.*s", SLICE_ARG(profile));

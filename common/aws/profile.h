@@ -13,7 +13,8 @@
 bool profile_find(struct slice file, bool config, struct slice profile,
                   struct credentials *ret) MUST_USE;
 
-/* Reads both files, credentials first. Errors: ERR_CREDENTIALS_ABSENT. */
+/* Reads both files, credentials first. Errors: ERR_CREDENTIALS_ABSENT: neither has the profile, or
+ * one is larger than 64 KiB. */
 bool profile_read(const struct credentials_settings *settings, struct arena *arena,
                   struct credentials *ret, struct err *err) MUST_USE;
 

@@ -83,6 +83,7 @@ bool s3_head_bucket(struct aws_client *client, const struct aws_credentials *cre
         .base_url = address.base_url,
         .method = SLICE("HEAD"),
         .path = address.path_prefix.len > 0 ? address.path_prefix : SLICE("/"),
+        .resource = place->bucket,
         .answer_max = KIB(4), /* nothing, unless the peer is not S3 */
     };
     return aws_call_send(client, credentials, &call, arena, &answer, err) &&

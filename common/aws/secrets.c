@@ -20,7 +20,7 @@ struct slice secrets_region_of(struct slice id)
 
 static struct slice write_request(struct slice id, enum secret_stage stage, struct arena *arena)
 {
-    static const char *const labels[] = {"AWSCURRENT", "AWSPREVIOUS"};
+    static const char *const labels[] = {"AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"};
     struct buf out = arena_buf(arena, 2 * ID_MAX);
     buf_add_char(&out, '{');
     json_add_member(&out, "SecretId", id);
@@ -61,10 +61,11 @@ bool secrets_get(struct aws_client *client, const struct aws_credentials *creden
         .headers = headers,
         .header_count = COUNT(headers),
         .body = write_request(id, stage, arena),
+        .resource = id,
         .answer_max = ANSWER_MAX,
-        /* A first version has none before it. */
+        /* A first version has none before it, and most of the time no rotation is under way. */
         .usual_code =
-            stage == SECRET_PREVIOUS ? SLICE("ResourceNotFoundException") : (struct slice){0},
+            stage == SECRET_CURRENT ? (struct slice){0} : SLICE("ResourceNotFoundException"),
     };
     if (!call.base_url.ptr || !call.body.ptr)
         return err_fail(err, &ERR_INTERNAL, "name of a secret too long");
@@ -79,10 +80,13 @@ bool secrets_read_answer(int status, struct slice body, struct arena *arena,
     const struct answer_field fields[] = {{"VersionId", &made.version_id, true},
                                           {"SecretString", &made.text, true}};
     struct slice code = answer_error_code(body, arena);
-    if (slice_equal(code, SLICE("ResourceNotFoundException")))
-        return err_fail(err, &ERR_SECRET_ABSENT, "GetSecretValue: %.*s", SLICE_ARG(code));
-    if (code.len > 0)
-        return err_fail(err, &ERR_AWS_REFUSED, "GetSecretValue: %.*s", SLICE_ARG(code));
+    if (code.len > 0) {
+        struct slice message = answer_error_message(body, arena);
+        bool absent = slice_equal(code, SLICE("ResourceNotFoundException"));
+        return err_fail(err, absent ? &ERR_SECRET_ABSENT : &ERR_AWS_REFUSED,
+                        "GetSecretValue: %.*s%s%.*s", SLICE_ARG(code), message.len > 0 ? ": " : "",
+                        SLICE_ARG(message));
+    }
     if (status != 200)
         return err_fail(err, &ERR_AWS_ANSWER, "GetSecretValue: status %d", status);
     if (!answer_read_json(body, ARRAY(fields), arena, err))

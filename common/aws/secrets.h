@@ -6,8 +6,10 @@
 
 #include "common/aws/call.h"
 
-/* Versions of a secret carry labels; a rotation moves AWSCURRENT on and leaves AWSPREVIOUS. */
-enum secret_stage { SECRET_CURRENT, SECRET_PREVIOUS };
+/* Versions of a secret carry labels. A rotation makes a version AWSPENDING, brings it into force (a
+ * database then takes no other password), and moves AWSCURRENT to it only behind a test; the one
+ * before is AWSPREVIOUS then. */
+enum secret_stage { SECRET_CURRENT, SECRET_PREVIOUS, SECRET_PENDING };
 
 struct secret_value {
     struct slice version_id; /* changes with the value */

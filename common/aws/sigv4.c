@@ -1,5 +1,6 @@
 #include "common/aws/sigv4.h"
 
+#include "common/aws/sigv4_check.h"
 #include "common/base/hex.h"
 
 #include <openssl/crypto.h>
@@ -9,10 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#define ALGORITHM   "AWS4-HMAC-SHA256"
-#define HASH_BYTES  32
-#define HEADERS_MAX 64
-#define QUERY_MAX   256
+#define ALGORITHM    "AWS4-HMAC-SHA256"
+#define HASH_BYTES   32
+/* What signing adds to a request. */
+#define HEADERS_MORE 4
+#define QUERY_MORE   6
 
 const struct sigv4_rules sigv4_rules_s3 = {.payload_header = true};
 const struct sigv4_rules sigv4_rules_other = {.normalize_path = true, .encode_path = true};
@@ -31,13 +33,21 @@ struct signer {
     const struct aws_credentials *credentials;
     const struct sigv4_request *req;
     struct arena *arena;
-    char day[9], time[17]; /* 20150830, 20150830T123600Z */
-    struct aws_pair headers[HEADERS_MAX];
-    size_t header_count;
-    struct aws_pair query[QUERY_MAX]; /* encoded */
-    size_t query_count;
-    bool full;
+    char day[9], time[17];    /* 20150830, 20150830T123600Z */
+    struct aws_pair *headers; /* sorted */
+    size_t header_count, header_max;
+    struct aws_pair *query; /* encoded */
+    size_t query_count, query_max;
+    bool full; /* sticky: something did not fit, so nothing may be signed any more */
 };
+
+/* What was built; every text of a signature goes through here, so that one that does not fit is
+ * never signed as an empty one. */
+static struct slice built(struct signer *s, const struct buf *out)
+{
+    s->full = s->full || out->full;
+    return s->full ? (struct slice){0} : buf_slice(out);
+}
 
 void sigv4_key_wipe(struct sigv4_key *key)
 {
@@ -85,9 +95,9 @@ static bool is_blank(char c)
 }
 
 /* Without blanks at both ends, and runs of blanks folded into one. */
-static struct slice fold_blanks(struct arena *arena, struct slice value)
+static struct slice fold_blanks(struct signer *s, struct slice value)
 {
-    struct buf out = arena_buf(arena, value.len + 1);
+    struct buf out = arena_buf(s->arena, value.len + 1);
     for (size_t i = 0; i < value.len; i++) {
         if (!is_blank(value.ptr[i]))
             buf_add_char(&out, value.ptr[i]);
@@ -96,16 +106,16 @@ static struct slice fold_blanks(struct arena *arena, struct slice value)
     }
     if (out.len > 0 && out.ptr[out.len - 1] == ' ')
         out.len--;
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
-static struct slice lower_case(struct arena *arena, struct slice name)
+static struct slice lower_case(struct signer *s, struct slice name)
 {
-    struct buf out = arena_buf(arena, name.len + 1);
+    struct buf out = arena_buf(s->arena, name.len + 1);
     for (size_t i = 0; i < name.len; i++)
         buf_add_char(&out, (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] + 32
                                                                            : name.ptr[i]));
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
 /* Fields that a client library or a proxy on the way may change, so that a signature over them
@@ -131,13 +141,10 @@ static int compare_slices(struct slice a, struct slice b)
 /* A stable order: fields of one name keep the order in which they are sent. */
 static void insert_header(struct signer *s, struct slice name, struct slice value)
 {
-    struct aws_pair made = {lower_case(s->arena, name), fold_blanks(s->arena, value)};
-    if (!is_signed(made.name))
+    struct aws_pair made = {lower_case(s, name), fold_blanks(s, value)};
+    s->full = s->full || s->header_count == s->header_max;
+    if (s->full || !is_signed(made.name))
         return;
-    if (s->header_count == HEADERS_MAX || !made.name.ptr || !made.value.ptr) {
-        s->full = true;
-        return;
-    }
     size_t at = s->header_count++;
     while (at > 0 && compare_slices(s->headers[at - 1].name, made.name) > 0) {
         s->headers[at] = s->headers[at - 1];
@@ -146,22 +153,19 @@ static void insert_header(struct signer *s, struct slice name, struct slice valu
     s->headers[at] = made;
 }
 
-static struct slice encoded(struct arena *arena, struct slice text)
+static struct slice encoded(struct signer *s, struct slice text)
 {
-    struct buf out = arena_buf(arena, 3 * text.len + 1);
+    struct buf out = arena_buf(s->arena, 3 * text.len + 1);
     sigv4_uri_encode(&out, text, false);
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
 static void add_query(struct signer *s, struct slice name, struct slice value)
 {
-    if (s->query_count == QUERY_MAX) {
-        s->full = true;
-        return;
-    }
-    struct aws_pair made = {encoded(s->arena, name), encoded(s->arena, value)};
-    s->full = s->full || !made.name.ptr || !made.value.ptr;
-    s->query[s->query_count++] = made;
+    struct aws_pair made = {encoded(s, name), encoded(s, value)};
+    s->full = s->full || s->query_count == s->query_max;
+    if (!s->full)
+        s->query[s->query_count++] = made;
 }
 
 static int by_name_then_value(const void *a, const void *b)
@@ -187,9 +191,9 @@ static void write_query(struct signer *s, struct buf *out)
 
 /* RFC 3986 section 5.2.4 as AWS means it: "." and empty segments vanish, ".." takes the one before
  * with it; a slash at the end stays. */
-static struct slice normalize_path(struct arena *arena, struct slice path)
+static struct slice normalize_path(struct signer *s, struct slice path)
 {
-    struct buf out = arena_buf(arena, path.len + 1);
+    struct buf out = arena_buf(s->arena, path.len + 1);
     struct slice rest = path, segment;
     bool ends_with_slash = path.len > 0 && path.ptr[path.len - 1] == '/';
     while (slice_cut(&rest, '/', &segment)) {
@@ -205,22 +209,22 @@ static struct slice normalize_path(struct arena *arena, struct slice path)
     }
     if (out.len == 0 || ends_with_slash)
         buf_add_char(&out, '/');
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
-static struct slice canonical_path(const struct signer *s)
+static struct slice canonical_path(struct signer *s)
 {
     struct slice path = s->req->path.len > 0 ? s->req->path : SLICE("/");
     if (s->req->rules.normalize_path)
-        path = normalize_path(s->arena, path);
+        path = normalize_path(s, path);
     if (!s->req->rules.encode_path)
         return path;
     struct buf out = arena_buf(s->arena, 3 * path.len + 1);
     sigv4_uri_encode(&out, path, true);
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
-static struct slice signed_headers(const struct signer *s)
+static struct slice signed_headers(struct signer *s)
 {
     size_t bytes = 1;
     for (size_t i = 0; i < s->header_count; i++)
@@ -233,7 +237,7 @@ static struct slice signed_headers(const struct signer *s)
             buf_add_char(&out, ';');
         buf_add(&out, s->headers[i].name);
     }
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
 /* "name:value\n" a name; the values of a repeated field are joined by commas. */
@@ -275,11 +279,10 @@ static struct slice canonical_request(struct signer *s, struct slice signed_name
     buf_add(&out, signed_names);
     buf_add_char(&out, '\n');
     buf_add(&out, s->req->payload_hash);
-    s->full = s->full || out.full;
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
-static struct slice credential_scope(const struct signer *s)
+static struct slice credential_scope(struct signer *s)
 {
     struct buf out = arena_buf(s->arena, s->req->region.len + s->req->service.len + 32);
     buf_add_cstr(&out, s->day);
@@ -288,10 +291,10 @@ static struct slice credential_scope(const struct signer *s)
     buf_add_char(&out, '/');
     buf_add(&out, s->req->service);
     buf_add(&out, SLICE("/aws4_request"));
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
-static bool string_to_sign(const struct signer *s, struct slice canonical, struct slice *ret)
+static bool string_to_sign(struct signer *s, struct slice canonical, struct slice *ret)
 {
     struct slice scope = credential_scope(s);
     struct buf out = arena_buf(s->arena, scope.len + 128);
@@ -300,9 +303,9 @@ static bool string_to_sign(const struct signer *s, struct slice canonical, struc
     buf_add_char(&out, '\n');
     buf_add(&out, scope);
     buf_add_char(&out, '\n');
-    bool good = sigv4_hash_hex(canonical, &out) && !out.full;
-    *ret = buf_slice(&out);
-    return good;
+    bool good = sigv4_hash_hex(canonical, &out);
+    *ret = built(s, &out);
+    return good && !s->full;
 }
 
 /* ---- keys ---- */
@@ -343,8 +346,6 @@ static bool derive_key(const struct signer *s, struct hash *ret)
                 hmac(region.bytes, HASH_BYTES, s->req->service, &service) &&
                 hmac(service.bytes, HASH_BYTES, SLICE("aws4_request"), ret);
     OPENSSL_cleanse(first.ptr, first.len);
-    hash_wipe(&region);
-    hash_wipe(&service);
     return good;
 }
 
@@ -370,24 +371,39 @@ static bool sign(struct signer *s, struct sigv4_key *key, struct sigv4_signed *r
 {
     struct hash mac;
     struct buf signature = arena_buf(s->arena, sizeof mac.bytes * 2);
-    if (s->full)
-        return false;
     if (!ret->signed_headers.ptr)
         ret->signed_headers = signed_headers(s);
+    if (s->full)
+        return false;
     ret->canonical_request = canonical_request(s, ret->signed_headers);
     if (s->full || !string_to_sign(s, ret->canonical_request, &ret->string_to_sign) ||
         !ensure_key(s, key) || !hmac(key->bytes, HASH_BYTES, ret->string_to_sign, &mac))
         return false;
     hex_add(&signature, (struct slice){(const char *)mac.bytes, HASH_BYTES});
-    ret->signature = buf_slice(&signature);
+    ret->signature = built(s, &signature);
     ret->date = arena_copy(s->arena, slice_from_cstr(s->time));
-    return !signature.full && ret->date.ptr;
+    return !s->full && ret->date.ptr;
+}
+
+/* Room for what the request has and signing adds. */
+static void make_room(struct signer *s)
+{
+    s->header_max = s->req->header_count + HEADERS_MORE;
+    s->query_max = s->req->query_count + QUERY_MORE;
+    s->headers = arena_alloc(s->arena, s->header_max, sizeof s->headers[0]);
+    s->query = arena_alloc(s->arena, s->query_max, sizeof s->query[0]);
+    s->full = !s->headers || !s->query;
 }
 
 static bool start(struct signer *s, const struct aws_credentials *credentials,
-                  const struct sigv4_request *req, struct arena *arena, struct err *err)
+                  const struct sigv4_request *req, bool query_form, struct arena *arena,
+                  struct err *err)
 {
+    const char *fault = sigv4_fault(req, query_form);
     *s = (struct signer){.credentials = credentials, .req = req, .arena = arena};
+    if (fault)
+        return err_fail(err, &ERR_INTERNAL, "sigv4: %s", fault);
+    make_room(s);
     if (!set_time(s, req->now))
         return err_fail(err, &ERR_INTERNAL, "sigv4: the clock shows no time of this era");
     insert_header(s, SLICE("host"), req->host);
@@ -409,10 +425,10 @@ bool sigv4_sign_header(const struct aws_credentials *credentials, const struct s
 {
     struct signer s;
     struct sigv4_signed made = {0};
-    if (!start(&s, credentials, req, arena, err))
+    if (!start(&s, credentials, req, false, arena, err))
         return false;
     insert_header(&s, SLICE("x-amz-date"), slice_from_cstr(s.time));
-    if (credentials->session_token.ptr)
+    if (credentials->session_token.len > 0)
         insert_header(&s, SLICE("x-amz-security-token"), credentials->session_token);
     if (req->rules.payload_header)
         insert_header(&s, SLICE("x-amz-content-sha256"), req->payload_hash);
@@ -429,21 +445,21 @@ bool sigv4_sign_header(const struct aws_credentials *credentials, const struct s
     buf_add(&out, made.signed_headers);
     buf_add(&out, SLICE(", Signature="));
     buf_add(&out, made.signature);
-    if (out.full)
+    made.authorization = built(&s, &out);
+    if (s.full)
         return fail(err);
-    made.authorization = buf_slice(&out);
     *ret = made;
     return true;
 }
 
-static struct slice credential_parameter(const struct signer *s)
+static struct slice credential_parameter(struct signer *s)
 {
     struct slice scope = credential_scope(s);
     struct buf out = arena_buf(s->arena, s->credentials->access_key.len + scope.len + 1);
     buf_add(&out, s->credentials->access_key);
     buf_add_char(&out, '/');
     buf_add(&out, scope);
-    return buf_slice(&out);
+    return built(s, &out);
 }
 
 static void add_signing_parameters(struct signer *s, struct slice signed_names)
@@ -456,7 +472,7 @@ static void add_signing_parameters(struct signer *s, struct slice signed_names)
     add_query(s, SLICE("X-Amz-Date"), slice_from_cstr(s->time));
     add_query(s, SLICE("X-Amz-Expires"), buf_slice(&expires));
     add_query(s, SLICE("X-Amz-SignedHeaders"), signed_names);
-    if (s->credentials->session_token.ptr)
+    if (s->credentials->session_token.len > 0)
         add_query(s, SLICE("X-Amz-Security-Token"), s->credentials->session_token);
 }
 
@@ -472,7 +488,7 @@ static struct slice write_url(struct signer *s, struct slice signature)
     write_query(s, &out);
     buf_add(&out, SLICE("&X-Amz-Signature="));
     buf_add(&out, signature);
-    return out.full ? (struct slice){0} : buf_slice(&out);
+    return built(s, &out);
 }
 
 bool sigv4_sign_query(const struct aws_credentials *credentials, const struct sigv4_request *req,
@@ -481,14 +497,14 @@ bool sigv4_sign_query(const struct aws_credentials *credentials, const struct si
 {
     struct signer s;
     struct sigv4_signed made = {0};
-    if (!start(&s, credentials, req, arena, err))
+    if (!start(&s, credentials, req, true, arena, err))
         return false;
     made.signed_headers = signed_headers(&s);
     add_signing_parameters(&s, made.signed_headers);
     if (!sign(&s, key, &made))
         return fail(err);
     made.url = write_url(&s, made.signature);
-    if (!made.url.ptr)
+    if (s.full)
         return fail(err);
     *ret = made;
     return true;

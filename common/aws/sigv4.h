@@ -12,7 +12,7 @@
 
 struct aws_credentials {
     struct slice access_key, secret_key;
-    struct slice session_token; /* ptr NULL: long-lived credentials */
+    struct slice session_token; /* empty: long-lived credentials */
 };
 
 struct aws_pair {
@@ -30,7 +30,8 @@ extern const struct sigv4_rules sigv4_rules_s3, sigv4_rules_other;
 
 struct sigv4_request {
     struct slice method, scheme /* query form only */, host;
-    struct slice path;            /* percent-encoded, as it goes onto the wire; begins with '/' */
+    struct slice path;            /* percent-encoded, as it goes onto the wire; begins with '/';
+                                     "" is "/" */
     const struct aws_pair *query; /* decoded */
     size_t query_count;
     /* Header fields to be signed, besides host, x-amz-date, x-amz-content-sha256 and
@@ -65,7 +66,8 @@ struct sigv4_signed {
 
 /* Header form. The caller sends the headers it gave and adds Authorization, x-amz-date,
  * x-amz-security-token (if there is a token) and x-amz-content-sha256 (if rules.payload_header).
- * Errors: ERR_INTERNAL when the arena is full, OpenSSL fails, or `now` is no time of this era. */
+ * Errors: ERR_INTERNAL when the arena is full, OpenSSL fails, `now` is no time of this era, or the
+ * request is none: see sigv4_fault(). `ret` is then as it was. */
 bool sigv4_sign_header(const struct aws_credentials *credentials, const struct sigv4_request *req,
                        struct sigv4_key *key, struct arena *arena, struct sigv4_signed *ret,
                        struct err *err) MUST_USE;

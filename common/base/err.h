@@ -32,8 +32,11 @@ struct err {
     X(ERR_NOT_ACCEPTABLE, 406, "not_acceptable",                                                   \
       "This address has no answer of a type that Accept names.")                                   \
     X(ERR_BODY_TOO_LARGE, 413, "body_too_large", "The request body is larger than allowed.")       \
+    X(ERR_CONTENT_CODING, 415, "content_encoding_unsupported",                                     \
+      "The request body must come without a Content-Encoding.")                                    \
     X(ERR_MEDIA_TYPE, 415, "media_type_unsupported",                                               \
-      "The request body is of a type that this address does not read.")                            \
+      "The request body is of a type, or in a charset, that this address does not read: see "      \
+      "Accept or Accept-Patch for the types; the charset is always UTF-8.")                        \
     X(ERR_BODY_INVALID, 422, "body_invalid", "The request body does not match its schema.")        \
     X(ERR_INTERNAL, 500, "internal", "The service failed; the fault has been logged.")             \
     X(ERR_UNAVAILABLE, 503, "unavailable",                                                         \

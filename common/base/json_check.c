@@ -31,9 +31,14 @@ static bool take(struct scan *s, char c)
     return true;
 }
 
+static bool is_blank(int c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static void skip_blanks(struct scan *s)
 {
-    while (peek(s) == ' ' || peek(s) == '\t' || peek(s) == '\n' || peek(s) == '\r')
+    while (is_blank(peek(s)))
         s->at++;
 }
 
@@ -103,8 +108,7 @@ static bool scan_escape(struct scan *s)
 
 static bool scan_string(struct scan *s)
 {
-    if (!take(s, '"'))
-        return fail(s, "string expected");
+    s->at++; /* the quote */
     while (!take(s, '"')) {
         if (peek(s) < 0)
             return fail(s, "string without an end");
@@ -150,9 +154,12 @@ static bool scan_scalar(struct scan *s)
     }
 }
 
-static bool scan_member_name(struct scan *s)
+/* `missing` is what to say when there is none. */
+static bool scan_member_name(struct scan *s, const char *missing)
 {
     skip_blanks(s);
+    if (peek(s) != '"')
+        return fail(s, missing);
     if (!scan_string(s))
         return false;
     skip_blanks(s);
@@ -166,7 +173,8 @@ static bool scan_closings(struct scan *s, char *open, size_t *depth)
         if (take(s, open[*depth - 1])) {
             (*depth)--;
         } else if (take(s, ',')) {
-            return open[*depth - 1] == ']' || scan_member_name(s);
+            return open[*depth - 1] == ']' ||
+                   scan_member_name(s, "member name expected after the comma");
         } else {
             return fail(s, "',' or a closing bracket expected");
         }
@@ -174,8 +182,9 @@ static bool scan_closings(struct scan *s, char *open, size_t *depth)
     return true;
 }
 
-/* No recursion: a hostile document must not choose the depth of our stack. */
-static bool scan_document(struct scan *s)
+/* A value and the blanks behind it. No recursion: a hostile document must not choose the depth of
+ * our stack. */
+static bool scan_value(struct scan *s)
 {
     char open[JSON_DEPTH_MAX]; /* the closing bracket of each open container */
     size_t depth = 0;
@@ -191,21 +200,38 @@ static bool scan_document(struct scan *s)
             if (peek(s) == open[depth - 1]) {
                 if (!scan_closings(s, open, &depth))
                     return false;
-            } else if (c == '{' && !scan_member_name(s)) {
+            } else if (c == '{' && !scan_member_name(s, "member name expected")) {
                 return false;
             }
         } else if (!scan_scalar(s) || !scan_closings(s, open, &depth)) {
             return false;
         }
     } while (depth > 0);
-    return s->at == s->text.len || fail(s, "something follows the value");
+    return true;
 }
 
 bool json_check(struct slice text, struct json_fault *ret)
 {
     struct scan s = {.text = text};
-    if (scan_document(&s))
+    if (scan_value(&s) && (s.at == text.len || fail(&s, "something follows the value")))
         return true;
     *ret = (struct json_fault){s.at, s.fault};
     return false;
+}
+
+bool json_next_value(struct slice object, size_t *at, struct slice *ret)
+{
+    struct scan s = {.text = object, .at = *at};
+    skip_blanks(&s);
+    if (!take(&s, *at == 0 ? '{' : ',') || !scan_member_name(&s, "member name expected"))
+        return false;
+    skip_blanks(&s);
+    size_t start = s.at;
+    if (!scan_value(&s))
+        return false;
+    *at = s.at;
+    while (is_blank((unsigned char)object.ptr[s.at - 1]))
+        s.at--;
+    *ret = (struct slice){object.ptr + start, s.at - start};
+    return true;
 }

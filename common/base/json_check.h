@@ -17,4 +17,9 @@ struct json_fault {
 /* True when `text` is one JSON value with nothing but blanks around it. */
 bool json_check(struct slice text, struct json_fault *ret);
 
+/* Goes through the members of a text that json_check() has found to be an object: `*at` is 0 at
+ * first and belongs to this function; `*ret` is the next member's value as it is written. False
+ * behind the last. For what a parsed tree has lost: the digits of a number. */
+bool json_next_value(struct slice object, size_t *at, struct slice *ret);
+
 #endif

@@ -15,4 +15,10 @@ enum number_result { NUMBER_OK, NUMBER_MALFORMED, NUMBER_OUT_OF_RANGE };
 enum number_result number_parse_i64(struct slice text, int64_t min, int64_t max,
                                     int64_t *ret) MUST_USE;
 
+/* Reads a JSON number (RFC 8259 section 6; anything else is malformed) whose value is whole,
+ * however it is spelled: "100", "1e2", "10000e-2" and "100.0" are one value. No double takes part,
+ * so every digit counts. NUMBER_MALFORMED: it is not whole; NUMBER_OUT_OF_RANGE: 64 bits do not
+ * hold it. */
+enum number_result number_parse_json_i64(struct slice text, int64_t *ret) MUST_USE;
+
 #endif

@@ -119,18 +119,47 @@ static bool connect_with_login(struct db *db, unsigned *ret_number, struct err *
     return true;
 }
 
-static bool make_connection(struct db *db, struct err *err)
+/* Errors after which the connection is of no use. Sources: "Client Error Message Reference" and
+ * "Server Error Message Reference" of both manuals. */
+static bool is_loss(unsigned number)
+{
+    static const unsigned losses[] = {
+        2006, 2013, 2014, 2027, 2055, /* gone, lost, out of sync, malformed packet, lost */
+        1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, /* shutdown, network */
+        1184, 1927, 3169, 4031, /* aborted, killed, killed, idle for too long */
+        1317, /* interrupted: what a statement is told whose connection is killed meanwhile */
+    };
+    for (size_t i = 0; i < COUNT(losses); i++)
+        if (losses[i] == number)
+            return true;
+    return false;
+}
+
+/* A connection that statements can run on. */
+static bool connect_for_use(struct db *db, unsigned *ret_number, struct err *err)
 {
     void *none = NULL;
+    if (!connect_with_login(db, ret_number, err))
+        return false;
+    db->connected = *ret_number == 0;
+    if (db->connected)
+        *ret_number = db->driver->query(db->link, connect_statement, &none);
+    return true;
+}
+
+static bool make_connection(struct db *db, struct err *err)
+{
     int64_t started_ms = now_ms(db);
     if (started_ms < db->retry_at_ms)
         return err_fail(err, &ERR_DATABASE_DOWN, "connect (a moment ago): %s", db->connect_error);
     unsigned number = 0;
-    if (!connect_with_login(db, &number, err))
+    if (!connect_for_use(db, &number, err))
         return false;
-    db->connected = number == 0;
-    if (db->connected)
-        number = db->driver->query(db->link, connect_statement, &none);
+    if (db->connected && is_loss(number)) { /* gone as soon as it was there: once more */
+        disconnect(db);
+        if (!connect_for_use(db, &number, err))
+            return false;
+    }
     if (number != 0) {
         struct buf text = BUF(db->connect_error);
         buf_add_format(&text, "%.180s", db->driver->error_text(db->link));
@@ -172,22 +201,6 @@ static bool ensure_connected(struct db *db, struct err *err)
         (now >= db->replace_at_ms || now - db->used_at_ms > db->options.max_idle_ms))
         disconnect(db);
     return db->connected || connect_now(db, err);
-}
-
-/* Errors after which the connection is of no use. Sources: "Client Error Message Reference" and
- * "Server Error Message Reference" of both manuals. */
-static bool is_loss(unsigned number)
-{
-    static const unsigned losses[] = {
-        2006, 2013, 2014, 2027, 2055, /* gone, lost, out of sync, malformed packet, lost */
-        1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, /* shutdown, network */
-        1184, 1927, 3169, 4031, /* aborted, killed, killed, idle for too long */
-        1317, /* interrupted: what a statement is told whose connection is killed meanwhile */
-    };
-    for (size_t i = 0; i < COUNT(losses); i++)
-        if (losses[i] == number)
-            return true;
-    return false;
 }
 
 /* A table or column is missing: this version came before its migration, and will do when it has

@@ -1,6 +1,6 @@
 #include "common/db/mysql.h"
 
-#include "common/base/buf.h"
+#include "common/db/server_error.h"
 
 #include <errmsg.h>
 #include <mysql.h>
@@ -9,7 +9,7 @@
 
 struct link {
     MYSQL *mysql; /* NULL while disconnected */
-    char error[256];
+    char error[512];
 };
 
 static void *link_create(void *ctx)
@@ -65,7 +65,9 @@ static unsigned keep_error(struct link *link)
 {
     unsigned number = mysql_errno(link->mysql);
     struct buf text = BUF(link->error);
-    buf_add_format(&text, "%u %.200s", number, mysql_error(link->mysql));
+    server_error_add(&text, number, slice_from_cstr(mysql_error(link->mysql)));
+    if (!buf_cstr(&text))
+        link->error[0] = '\0';
     return number > 0 ? number : CR_UNKNOWN_ERROR;
 }
 

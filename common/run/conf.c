@@ -39,10 +39,16 @@ static struct slice choice_name(const struct conf_item *item, int64_t position)
     return name;
 }
 
+/* A password may stand in an address, in front of '@', whatever the address is meant for. */
+static bool is_hidden(const struct conf_item *item, const char *value)
+{
+    return item->secret || (strstr(value, "://") && strchr(value, '@'));
+}
+
 static void fault(struct buf *faults, const struct conf_item *item, const char *value,
                   const char *what)
 {
-    if (item->secret || !value)
+    if (!value || is_hidden(item, value))
         buf_add_format(faults, "%s: %s\n", item->name, what);
     else
         buf_add_format(faults, "%s=%.*s: %s\n", item->name, QUOTED_MAX, value, what);
@@ -175,16 +181,19 @@ void conf_print_help(const struct conf_table *table, FILE *to)
     }
 }
 
+static void print_text(const struct conf_item *item, const char *value, FILE *to)
+{
+    fputs(*value && is_hidden(item, value) ? "***" : value, to);
+}
+
 void conf_print_values(const struct conf_table *table, const void *conf, FILE *to)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct conf_item *item = &table->items[i];
         const char *field = (const char *)conf + item->offset;
         fprintf(to, "%s=", item->name);
-        if (item->secret)
-            fputs(**(const char *const *)(const void *)field ? "***" : "", to);
-        else if (item->kind == CONF_KIND_STR)
-            fputs(*(const char *const *)(const void *)field, to);
+        if (item->kind == CONF_KIND_STR)
+            print_text(item, *(const char *const *)(const void *)field, to);
         else if (item->kind == CONF_KIND_CHOICE)
             fprintf(to, "%.*s",
                     SLICE_ARG(choice_name(item, *(const int64_t *)(const void *)field)));
@@ -245,7 +254,7 @@ void conf_print_json(const struct conf_table *table, char *(*lookup)(const char 
         buf_add_char(&b, '{');
         json_add_member(&b, "name", slice_from_cstr(item->name));
         json_add_member(&b, "kind", slice_from_cstr(kinds[item->kind]));
-        add_text_or_null(&b, "value", item->secret && value && *value ? "***" : value);
+        add_text_or_null(&b, "value", value && *value && is_hidden(item, value) ? "***" : value);
         add_text_or_null(&b, "default", item->fallback);
         add_limits(&b, item);
         json_add_member(&b, "unit", slice_from_cstr(item->unit));

@@ -1,13 +1,16 @@
 #include "common/web/json_schema.h"
 
 #include "common/base/json_write.h"
+#include "common/base/unicode.h"
 
 /* The rules of schema.c and query.c for texts, as regular expressions of ECMA-262. */
 static const char text_pattern[] = "^[^\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F]*$";
 static const char line_pattern[] = "^[^\\x00-\\x1F\\x7F]*$";
-static const char said_line_pattern[] =
-    "^[^\\x00-\\x1F\\x7F]*[^\\x00-\\x20\\x7F][^\\x00-\\x1F\\x7F]*$";
-static const char key_pattern[] = "^[^\\x00-\\x20\\x7F]([^\\x00-\\x1F\\x7F]*[^\\x00-\\x20\\x7F])?$";
+/* Before and behind the class of what can be seen; already JSON. */
+static const char seen_line[] = "^[^\\\\x00-\\\\x1F\\\\x7F]*",
+                  seen_line_end[] = "[^\\\\x00-\\\\x1F\\\\x7F]*$";
+static const char seen_key[] = "^([^\\\\x00-\\\\x20\\\\x7F][^\\\\x00-\\\\x1F\\\\x7F]*)?";
+static const char seen_key_end[] = "([^\\\\x00-\\\\x1F\\\\x7F]*[^\\\\x00-\\\\x20\\\\x7F])?$";
 static const char query_text_pattern[] = "^[^\\x00]*$";
 static const char query_key_pattern[] = "^[^\\x00 \\t]([^\\x00]*[^\\x00 \\t])?$";
 
@@ -140,7 +143,7 @@ void json_schema_add_view_members(struct buf *out, const struct view *view,
 
 void json_schema_add_view(struct buf *out, const struct view *view, const struct notes *notes)
 {
-    buf_add(out, SLICE("{\"type\":\"object\",\"additionalProperties\":false,\"required\":["));
+    buf_add(out, SLICE("{\"type\":\"object\",\"required\":["));
     for (size_t i = 0; i < view->count; i++) {
         buf_add(out, i > 0 ? SLICE(",") : SLICE(""));
         json_add_string(out, field_name(&view->fields[i]));
@@ -152,13 +155,74 @@ void json_schema_add_view(struct buf *out, const struct view *view, const struct
 
 /* ---- what is read ---- */
 
-static const char *field_pattern(const struct field *f)
+/* A code point in a class of a regular expression, as JSON: an escape of the expression, or, where
+ * that has none (without a flag), the character itself. */
+static void add_point(struct buf *out, uint32_t point)
 {
-    if (f->kind == FIELD_KIND_TEXT)
-        return text_pattern;
-    if (f->kind == FIELD_KIND_KEY)
-        return key_pattern;
-    return f->min > 0 ? said_line_pattern : line_pattern;
+    uint32_t above = point - 0x10000;
+    if (point < 0x10000)
+        buf_add_format(out, "\\\\u%04X", (unsigned)point);
+    else
+        buf_add_format(out, "\\u%04X\\u%04X", 0xD800U + (unsigned)(above >> 10),
+                       0xDC00U + (unsigned)(above & 0x3FF));
+}
+
+static void add_seen_class(struct buf *out)
+{
+    buf_add(out, SLICE("[^"));
+    for (size_t i = 0; i < unicode_unseen_count; i++) {
+        add_point(out, unicode_unseen[i].first);
+        buf_add_char(out, '-');
+        add_point(out, unicode_unseen[i].last);
+    }
+    buf_add_char(out, ']');
+}
+
+static void add_field_pattern(struct buf *out, const struct field *f)
+{
+    bool is_key = f->kind == FIELD_KIND_KEY;
+    json_add_name(out, "pattern");
+    if (f->kind == FIELD_KIND_TEXT || f->min == 0) {
+        json_add_string(out,
+                        slice_from_cstr(f->kind == FIELD_KIND_TEXT ? text_pattern : line_pattern));
+        return;
+    }
+    buf_add_char(out, '"');
+    buf_add_cstr(out, is_key ? seen_key : seen_line);
+    add_seen_class(out);
+    buf_add_cstr(out, is_key ? seen_key_end : seen_line_end);
+    buf_add_char(out, '"');
+}
+
+/* The value of a CHOICE by its position. */
+static struct slice choice_at(const char *choices, int64_t position)
+{
+    struct slice rest = slice_from_cstr(choices), name = {0};
+    for (int64_t i = 0; i <= position && slice_cut(&rest, '|', &name); i++) {
+    }
+    return name;
+}
+
+static void add_default(struct buf *out, const struct field *f, const struct note *note,
+                        const void *defaults)
+{
+    if (!defaults || f->need != OPTIONAL)
+        return;
+    const void *at = (const char *)defaults + f->offset;
+    json_add_name(out, "default");
+    if (f->kind == FIELD_KIND_I64) {
+        buf_add_i64(out, *(const int64_t *)at);
+    } else if (f->kind == FIELD_KIND_CHOICE) {
+        json_add_string(out, choice_at(f->choices, *(const int64_t *)at));
+    } else {
+        struct slice text = *(const struct slice *)at;
+        if (!text.ptr && note && note->only)
+            text = slice_from_cstr(note->only);
+        if (text.ptr)
+            json_add_string(out, text);
+        else
+            buf_add(out, SLICE("null"));
+    }
 }
 
 static void add_text_field(struct buf *out, const struct field *f, const struct note *note)
@@ -170,12 +234,13 @@ static void add_text_field(struct buf *out, const struct field *f, const struct 
         add_enum(out, choices, nullable);
     } else {
         add_lengths(out, f->min, f->max);
-        json_add_member(out, "pattern", slice_from_cstr(field_pattern(f)));
+        add_field_pattern(out, f);
     }
     add_note(out, note, true);
 }
 
-static void add_field(struct buf *out, const struct field *f, const struct note *note)
+static void add_field(struct buf *out, const struct field *f, const struct note *note,
+                      const void *defaults)
 {
     json_add_name(out, f->name);
     buf_add_char(out, '{');
@@ -186,6 +251,7 @@ static void add_field(struct buf *out, const struct field *f, const struct note 
     } else {
         add_text_field(out, f, note);
     }
+    add_default(out, f, note, defaults);
     buf_add_char(out, '}');
 }
 
@@ -210,12 +276,23 @@ void json_schema_add_input(struct buf *out, const struct schema *schema, const s
     buf_add(out, SLICE(",\"properties\":{"));
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
-        add_field(out, f, notes_find(notes, schema->name, slice_from_cstr(f->name)));
+        add_field(out, f, notes_find(notes, schema->name, slice_from_cstr(f->name)),
+                  schema->defaults);
     }
     buf_add(out, SLICE("}}"));
 }
 
 /* ---- query parameters ---- */
+
+static void add_fallback(struct buf *out, const struct query_param *param)
+{
+    if (!param->fallback.set)
+        return;
+    if (param->kind == QUERY_KIND_CHOICE)
+        json_add_member(out, "default", choice_at(param->choices, param->fallback.value));
+    else
+        json_add_member_i64(out, "default", param->fallback.value);
+}
 
 void json_schema_add_param(struct buf *out, const struct query_param *param)
 {
@@ -246,5 +323,6 @@ void json_schema_add_param(struct buf *out, const struct query_param *param)
                                                                       : query_text_pattern));
         break;
     }
+    add_fallback(out, param);
     buf_add_char(out, '}');
 }

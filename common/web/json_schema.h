@@ -25,12 +25,13 @@ struct notes {
 /* NULL when nothing is noted about the member. */
 const struct note *notes_find(const struct notes *notes, const char *owner, struct slice name);
 
-/* An object as it is answered: every member is there, and no other. */
+/* An object as it is answered: every member is there. It is not closed: the next release may add
+ * one, which must not break a client that was made from the document. */
 void json_schema_add_view(struct buf *out, const struct view *view, const struct notes *notes);
 /* The members of a view alone, `"name":{...},...`, to stand among others. */
 void json_schema_add_view_members(struct buf *out, const struct view *view,
                                   const struct notes *notes);
-/* An object as it is read. */
+/* An object as it is read: closed, since an unknown member is refused. */
 void json_schema_add_input(struct buf *out, const struct schema *schema, const struct notes *notes);
 /* The value of a query parameter, once it is decoded. */
 void json_schema_add_param(struct buf *out, const struct query_param *param);

@@ -32,7 +32,7 @@ static void read_i64(const struct reader *r, const struct query_param *p, struct
     if (result == NUMBER_OK)
         *number_at(r, p) = (struct opt_i64){true, number};
     else
-        FAULT(r, p, result == NUMBER_MALFORMED ? "type" : "range",
+        FAULT(r, p, result == NUMBER_MALFORMED ? &FAULT_TYPE : &FAULT_RANGE,
               "must be a whole number from %" PRId64 " to %" PRId64, p->min, p->max);
 }
 
@@ -42,7 +42,7 @@ static void read_bool(const struct reader *r, const struct query_param *p, struc
     if (yes || slice_equal(value, SLICE("false")))
         *number_at(r, p) = (struct opt_i64){true, yes};
     else
-        FAULT(r, p, "type", "must be true or false");
+        FAULT(r, p, &FAULT_TYPE, "must be true or false");
 }
 
 static int choice_position(const char *choices, struct slice value)
@@ -60,7 +60,7 @@ static void read_choice(const struct reader *r, const struct query_param *p, str
     if (position >= 0)
         *number_at(r, p) = (struct opt_i64){true, position};
     else
-        FAULT(r, p, "choice", "must be one of %s", p->choices);
+        FAULT(r, p, &FAULT_CHOICE, "must be one of %s", p->choices);
 }
 
 static void read_list(const struct reader *r, const struct query_param *p, struct slice value)
@@ -70,7 +70,7 @@ static void read_list(const struct reader *r, const struct query_param *p, struc
     while (slice_cut(&value, ',', &name)) {
         int position = choice_position(p->choices, name);
         if (position < 0) {
-            FAULT(r, p, "choice", "must be a comma-separated list out of %s", p->choices);
+            FAULT(r, p, &FAULT_CHOICE, "must be a comma-separated list out of %s", p->choices);
             return;
         }
         mask |= INT64_C(1) << position;
@@ -82,9 +82,10 @@ static void read_text(const struct reader *r, const struct query_param *p, struc
 {
     size_t length = utf8_length(value);
     if (length < (size_t)p->min || length > (size_t)p->max)
-        FAULT(r, p, "length", "must have %" PRId64 " to %" PRId64 " characters", p->min, p->max);
+        FAULT(r, p, &FAULT_LENGTH, "must have %" PRId64 " to %" PRId64 " characters", p->min,
+              p->max);
     else if (p->kind == QUERY_KIND_KEY && slice_trim(value).len != value.len)
-        FAULT(r, p, "blanks", "must not begin or end with a blank");
+        FAULT(r, p, &FAULT_BLANKS, "must not begin or end with a space");
     else
         *(struct slice *)(void *)(r->ret + p->offset) = value;
 }
@@ -119,13 +120,20 @@ static void read_pair(struct reader *r, const struct query_table *table, struct 
         if (!slice_equal(name, slice_from_cstr(p->name)))
             continue;
         if (r->seen & UINT64_C(1) << i)
-            FAULT(r, p, "repeated", "is given more than once");
+            FAULT(r, p, &FAULT_REPEATED, "is given more than once");
         else
             read_value(r, p, value);
         r->seen |= UINT64_C(1) << i;
         return;
     }
-    fault_add(r->faults, r->arena, POINTER_PREFIX, name, "unknown", "is no parameter here");
+    fault_add(r->faults, r->arena, POINTER_PREFIX, name, &FAULT_UNKNOWN, "is no parameter here");
+}
+
+static void set_fallbacks(const struct reader *r, const struct query_table *table)
+{
+    for (size_t i = 0; table && i < table->count; i++)
+        if (table->params[i].fallback.set)
+            number_at(r, &table->params[i])->value = table->params[i].fallback.value;
 }
 
 bool query_read(const struct query_table *table, struct slice query, struct arena *arena, void *ret,
@@ -133,6 +141,7 @@ bool query_read(const struct query_table *table, struct slice query, struct aren
 {
     struct reader r = {arena, faults, ret, 0};
     struct slice pair;
+    set_fallbacks(&r, table);
     while (slice_cut(&query, '&', &pair)) {
         struct slice raw_name, name, value = {0};
         if (pair.len == 0)
@@ -140,7 +149,7 @@ bool query_read(const struct query_table *table, struct slice query, struct aren
         slice_cut(&pair, '=', &raw_name);
         if (!percent_decode(raw_name, true, arena, &name) ||
             !percent_decode(pair, true, arena, &value))
-            fault_add(faults, arena, POINTER_PREFIX, raw_name, "encoding",
+            fault_add(faults, arena, POINTER_PREFIX, raw_name, &FAULT_ENCODING,
                       "is not percent-encoded UTF-8");
         else
             read_pair(&r, table, name, value);

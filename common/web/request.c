@@ -79,6 +79,43 @@ bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena, 
     return true;
 }
 
+/* Takes one tag and the blanks around it from the front of `*list`. */
+static bool take_tag(struct slice *list, bool *ret_weak)
+{
+    struct slice rest = slice_trim(*list);
+    *ret_weak = slice_starts_with(rest, SLICE("W/"));
+    rest = slice_after(rest, *ret_weak ? 2 : 0);
+    size_t end = 1;
+    while (end < rest.len && rest.ptr[end] != '"')
+        end++;
+    if (rest.len == 0 || rest.ptr[0] != '"' || end >= rest.len)
+        return false;
+    *list = slice_trim(slice_after(rest, end + 1));
+    return list->len == 0 || list->ptr[0] == ',';
+}
+
+enum tag_list request_tag_list(struct slice list)
+{
+    struct slice rest = slice_trim(list);
+    size_t tags = 0, weak_tags = 0;
+    if (slice_equal(rest, SLICE("*")))
+        return TAGS_GOOD;
+    while (rest.len > 0) {
+        bool weak = false;
+        if (rest.ptr[0] == ',') { /* elements of a list may be empty: RFC 9110 section 5.6.1.2 */
+            rest = slice_trim(slice_after(rest, 1));
+            continue;
+        }
+        if (!take_tag(&rest, &weak))
+            return TAGS_MALFORMED;
+        tags++;
+        weak_tags += weak;
+    }
+    if (tags == 0)
+        return TAGS_MALFORMED;
+    return weak_tags == tags ? TAGS_WEAK : TAGS_GOOD;
+}
+
 static bool tag_in_list(struct slice list, struct slice etag, bool weak_too)
 {
     struct slice rest = list, tag;
@@ -95,12 +132,12 @@ static bool tag_in_list(struct slice list, struct slice etag, bool weak_too)
     return false;
 }
 
-bool etag_listed(struct slice if_none_match, struct slice etag)
+enum precondition request_precondition(const struct request *req, struct slice etag)
 {
-    return tag_in_list(if_none_match, etag, true);
-}
-
-bool etag_matches(struct slice if_match, struct slice etag)
-{
-    return tag_in_list(if_match, etag, false);
+    bool reads = req->method == HTTP_GET || req->method == HTTP_HEAD;
+    if (req->if_match.len > 0 && !tag_in_list(req->if_match, etag, false))
+        return PRECONDITION_FAILED;
+    if (req->if_none_match.len > 0 && tag_in_list(req->if_none_match, etag, true))
+        return reads ? PRECONDITION_UNCHANGED : PRECONDITION_FAILED;
+    return PRECONDITION_MET;
 }

@@ -27,7 +27,7 @@ struct request {
     struct slice body;
     bool body_too_large; /* the adapter stopped reading; `body` is empty */
     /* Header fields; empty when absent. */
-    struct slice content_type, accept, if_match, if_none_match;
+    struct slice content_type, content_encoding, accept, if_match, if_none_match;
     struct slice authorization, idempotency_key;
     struct trace *trace;                            /* NULL: nobody asks where the time goes */
     struct slice request_id, trace_id, remote_addr; /* nginx sets the first and the last */
@@ -45,11 +45,22 @@ bool request_set_target(struct request *req, struct slice target, struct err *er
 bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena,
                     struct slice *ret) MUST_USE;
 
-/* Whether an If-None-Match value names this strong ETag (quotes included) or is `*`; the weak
- * comparison of RFC 9110 section 8.8.3.2, as section 13.1.2 asks. */
-bool etag_listed(struct slice if_none_match, struct slice etag);
-/* Whether an If-Match value names this strong ETag or is `*`; the strong comparison: a weak tag
- * never matches (RFC 9110 section 13.1.1). */
-bool etag_matches(struct slice if_match, struct slice etag);
+/* What a list of ETags is, as a client wrote it in If-Match (RFC 9110 section 13.1.1). */
+enum tag_list {
+    TAGS_MALFORMED, /* neither `*` nor tags in quotes with commas between them */
+    TAGS_WEAK,      /* weak ones (`W/"..."`) alone, which If-Match never matches */
+    TAGS_GOOD
+};
+enum tag_list request_tag_list(struct slice list);
+
+enum precondition {
+    PRECONDITION_MET,
+    PRECONDITION_UNCHANGED, /* of GET and HEAD: the client has it already; 304 */
+    PRECONDITION_FAILED,    /* 412; nothing may be done */
+};
+/* What If-Match and If-None-Match make of a request about something that is there and has this
+ * strong ETag (quotes included): RFC 9110 section 13.2.2. A weak tag never matches in If-Match
+ * (section 13.1.1), and is as good as a strong one in If-None-Match (13.1.2). */
+enum precondition request_precondition(const struct request *req, struct slice etag);
 
 #endif

@@ -54,6 +54,7 @@ struct route {
     struct route_answer answer;
     const char *summary;   /* one line, for people and the API document */
     const char *operation; /* its name in the API document, which clients' code is made from */
+    const char *details;   /* what the summary leaves open, in Markdown; NULL: nothing */
     /* What else it may answer with: kinds that no other column implies; NULL ends them. */
     const struct err_kind *const *errors;
 };
@@ -74,7 +75,8 @@ struct route_match {
 bool route_find(const struct route_table *table, const struct request *req, struct arena *arena,
                 struct route_match *ret, struct err *err) MUST_USE;
 
-/* The media types that the route reads by its schema, one after the other; NULL: no more. */
+/* The media types that the route reads by its schema, one after the other, its own first; NULL: no
+ * more. */
 const char *route_body_type(const struct route *route, size_t i);
 
 /* "GET, HEAD" from the mask of a match. */

@@ -1,17 +1,15 @@
 #include "common/web/schema.h"
 
 #include "common/base/json_check.h"
+#include "common/base/number.h"
+#include "common/base/unicode.h"
 #include "common/base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-/* Integers beyond 2^53 - 1 lose digits on their way through a double (RFC 8259 section 6): 2^53
- * itself is also what 2^53 + 1 reads as. */
-#define INTEGER_EXACT_MAX 9007199254740991.0
-#define MEMBERS_MAX       64 /* a bit each in `seen` */
+#define MEMBERS_MAX 64 /* a bit each in `seen` */
 
 struct reader {
     struct arena *arena;
@@ -40,7 +38,7 @@ static void store_text(const struct reader *r, const struct field *f, struct sli
     if (copy.ptr)
         *(struct slice *)(void *)(r->ret + f->offset) = copy;
     else
-        FAULT(r, f->name, "length", "is more than this request may hold");
+        FAULT(r, f->name, &FAULT_LENGTH, "is more than this request may hold");
 }
 
 static void read_text(const struct reader *r, const struct field *f, const cJSON *value)
@@ -48,30 +46,32 @@ static void read_text(const struct reader *r, const struct field *f, const cJSON
     struct slice text = slice_from_cstr(cJSON_GetStringValue(value));
     size_t length = utf8_length(text);
     if (!text.ptr)
-        FAULT(r, f->name, "type", "must be a string");
+        FAULT(r, f->name, &FAULT_TYPE, "must be a string");
     else if (length < (size_t)f->min || length > (size_t)f->max)
-        FAULT(r, f->name, "length", "must have %" PRId64 " to %" PRId64 " characters", f->min,
+        FAULT(r, f->name, &FAULT_LENGTH, "must have %" PRId64 " to %" PRId64 " characters", f->min,
               f->max);
     else if (has_control(text, f->kind == FIELD_KIND_TEXT))
-        FAULT(r, f->name, "control", "must not hold control characters");
-    else if (f->kind == FIELD_KIND_LINE && f->min > 0 && slice_trim(text).len == 0)
-        FAULT(r, f->name, "blanks", "must not be blank");
+        FAULT(r, f->name, &FAULT_CONTROL, "must not hold control characters");
     else if (f->kind == FIELD_KIND_KEY && slice_trim(text).len != text.len)
-        FAULT(r, f->name, "blanks", "must not begin or end with a blank");
+        FAULT(r, f->name, &FAULT_BLANKS, "must not begin or end with a space");
+    else if (f->kind != FIELD_KIND_TEXT && f->min > 0 && !unicode_shows(text))
+        FAULT(r, f->name, &FAULT_BLANKS, "must have a character that can be seen");
     else
         store_text(r, f, text);
 }
 
-static void read_i64(const struct reader *r, const struct field *f, const cJSON *value)
+/* By the digits as they were sent: the tree has a double, which is whole and in range where they
+ * are not. */
+static void read_i64(const struct reader *r, const struct field *f, struct slice text)
 {
-    double number = cJSON_GetNumberValue(value); /* NaN when it is no number */
-    if (!cJSON_IsNumber(value) || (isfinite(number) && floor(number) < number))
-        FAULT(r, f->name, "type", "must be a whole number");
-    else if (!(fabs(number) <= INTEGER_EXACT_MAX) || number < (double)f->min ||
-             number > (double)f->max)
-        FAULT(r, f->name, "range", "must be from %" PRId64 " to %" PRId64, f->min, f->max);
+    int64_t number = 0;
+    enum number_result result = number_parse_json_i64(text, &number);
+    if (result == NUMBER_MALFORMED)
+        FAULT(r, f->name, &FAULT_TYPE, "must be a whole number");
+    else if (result == NUMBER_OUT_OF_RANGE || number < f->min || number > f->max)
+        FAULT(r, f->name, &FAULT_RANGE, "must be from %" PRId64 " to %" PRId64, f->min, f->max);
     else
-        *(int64_t *)(void *)(r->ret + f->offset) = (int64_t)number;
+        *(int64_t *)(void *)(r->ret + f->offset) = number;
 }
 
 static void read_choice(const struct reader *r, const struct field *f, const cJSON *value)
@@ -84,7 +84,7 @@ static void read_choice(const struct reader *r, const struct field *f, const cJS
             return;
         }
     }
-    FAULT(r, f->name, text.ptr ? "choice" : "type", "must be one of %s", f->choices);
+    FAULT(r, f->name, text.ptr ? &FAULT_CHOICE : &FAULT_TYPE, "must be one of %s", f->choices);
 }
 
 /* Null removes a member, which then has its default. */
@@ -97,14 +97,16 @@ static void remove_member(const struct reader *r, const struct field *f)
            number ? sizeof(int64_t) : sizeof(struct slice));
 }
 
-static void read_member(const struct reader *r, const struct field *f, const cJSON *value)
+/* `text` is the value as it was sent. */
+static void read_member(const struct reader *r, const struct field *f, const cJSON *value,
+                        struct slice text)
 {
     if (cJSON_IsNull(value) && f->need == OPTIONAL)
         remove_member(r, f);
     else if (cJSON_IsNull(value) && r->defaults)
-        FAULT(r, f->name, "required", "is required and cannot be removed");
+        FAULT(r, f->name, &FAULT_REQUIRED, "is required and cannot be removed");
     else if (f->kind == FIELD_KIND_I64)
-        read_i64(r, f, value);
+        read_i64(r, f, text);
     else if (f->kind == FIELD_KIND_CHOICE)
         read_choice(r, f, value);
     else
@@ -120,24 +122,28 @@ static size_t field_position(const struct schema *schema, const char *name)
     return i;
 }
 
-static void read_members(const struct schema *schema, const struct reader *r, const cJSON *object)
+/* The tree has the members in the order of the text. */
+static void read_members(const struct schema *schema, const struct reader *r, const cJSON *object,
+                         struct slice json)
 {
+    struct slice text = {0};
+    size_t at = 0;
     uint64_t seen = 0;
-    for (const cJSON *m = object->child; m; m = m->next) {
+    for (const cJSON *m = object->child; m && json_next_value(json, &at, &text); m = m->next) {
         size_t i = field_position(schema, m->string);
         if (i == schema->count || i >= MEMBERS_MAX) {
-            FAULT(r, m->string, "unknown", "is no member here");
+            FAULT(r, m->string, &FAULT_UNKNOWN, "is no member here");
             continue;
         }
         if (seen & UINT64_C(1) << i)
-            FAULT(r, m->string, "repeated", "is given more than once");
+            FAULT(r, m->string, &FAULT_REPEATED, "is given more than once");
         else
-            read_member(r, &schema->fields[i], m);
+            read_member(r, &schema->fields[i], m, text);
         seen |= UINT64_C(1) << i;
     }
     for (size_t i = 0; i < schema->count && i < MEMBERS_MAX && !r->defaults; i++)
         if (schema->fields[i].need == REQUIRED && !(seen & UINT64_C(1) << i))
-            FAULT(r, schema->fields[i].name, "required", "is required");
+            FAULT(r, schema->fields[i].name, &FAULT_REQUIRED, "is required");
 }
 
 static void delete_tree(cJSON **tree)
@@ -152,7 +158,7 @@ static bool read_object(const struct schema *schema, const struct reader *r, str
     struct faults *faults = r->faults;
     struct json_fault fault;
     if (!json_check(json, &fault)) {
-        fault_add(faults, arena, "", (struct slice){0}, "json", "%s, at byte %zu", fault.what,
+        fault_add(faults, arena, "", (struct slice){0}, &FAULT_JSON, "%s, at byte %zu", fault.what,
                   fault.at + 1);
         return err_fail(err, &ERR_JSON_INVALID, "%s, at byte %zu", fault.what, fault.at + 1);
     }
@@ -160,13 +166,13 @@ static bool read_object(const struct schema *schema, const struct reader *r, str
     if (!tree) {
         /* All that a cJSON without the patch for CVE-2023-26819 refuses of what we accept. */
         static const char what[] = "a number has more than 63 characters";
-        fault_add(faults, arena, "", (struct slice){0}, "json", "%s", what);
+        fault_add(faults, arena, "", (struct slice){0}, &FAULT_JSON, "%s", what);
         return err_fail(err, &ERR_JSON_INVALID, "%s", what);
     }
     if (cJSON_IsObject(tree))
-        read_members(schema, r, tree);
+        read_members(schema, r, tree, json);
     else
-        fault_add(faults, arena, "", (struct slice){0}, "type", "must be an object");
+        fault_add(faults, arena, "", (struct slice){0}, &FAULT_TYPE, "must be an object");
     if (faults->count > 0)
         return err_fail(err, &ERR_BODY_INVALID, "%.*s %.*s", SLICE_ARG(faults->items[0].pointer),
                         SLICE_ARG(faults->items[0].message));

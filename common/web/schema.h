@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 enum field_kind {
-    FIELD_KIND_TEXT,   /* struct slice; any text, line breaks and tabs included */
-    FIELD_KIND_LINE,   /* struct slice; no control characters, and not blank if it needs a length */
-    FIELD_KIND_KEY,    /* struct slice; a LINE without blanks at its ends, for values compared */
-    FIELD_KIND_I64,    /* int64_t */
+    FIELD_KIND_TEXT, /* struct slice; any text, line breaks and tabs included */
+    FIELD_KIND_LINE, /* struct slice; no control characters; if it needs a length, one to be seen */
+    FIELD_KIND_KEY,  /* struct slice; a LINE without U+0020 at its ends, for values compared */
+    FIELD_KIND_I64,  /* int64_t */
     FIELD_KIND_CHOICE, /* int64_t: position in `choices` */
 };
 enum field_need { REQUIRED, OPTIONAL };
@@ -30,6 +30,10 @@ struct schema {
     const struct field *fields;
     size_t count;
     bool patch; /* the object is an RFC 7396 merge patch, for schema_patch() */
+    /* For the API document. */
+    const void *defaults; /* the struct with what each OPTIONAL member is unless given; a NULL text
+                             is null, or what the deployment has. NULL: nothing is said of it */
+    const char *example;  /* a whole object; NULL: one is made of the members' examples */
 };
 
 #define FIELD_TEXT(type, member, need, min, max)                                                   \

@@ -40,7 +40,7 @@ bool caller_identify(const struct authenticator *authenticator, const struct req
     if (token.len == 0)
         return err_fail(err, &ERR_AUTHENTICATION_REQUIRED, "no bearer token");
     if (!authenticator->identify)
-        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "nothing verifies tokens");
+        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "COGNITO_USER_POOL_ID is not set");
     if (!authenticator->identify(authenticator->ctx, token, arena, &caller, err))
         return false;
     if (!caller_may(&caller, scope))

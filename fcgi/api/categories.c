@@ -1,6 +1,7 @@
 #include "fcgi/api/categories.h"
 
 #include "fcgi/api/categories_store.h"
+#include "fcgi/api/page.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     500
@@ -17,48 +18,45 @@ struct list_query {
 };
 
 static const struct query_param list_params[] = {
-    QUERY_I64(list_query, limit, 1, LIMIT_MAX, "categories a page; 100 unless given"),
+    QUERY_I64_OR(list_query, limit, 1, LIMIT_MAX, LIMIT_DEFAULT, "categories a page"),
     QUERY_TEXT(list_query, cursor, 1, CURSOR_TEXT_MAX, "next_cursor of the page before"),
 };
 const struct query_table category_list_query = {ARRAY(list_params)};
 
 static const struct slice binding = SLICE_INIT("categories");
 
-/* Writes the items and leaves the last one's key in `*ret_last`; `*ret_more`: there are others. */
-static bool write_items(struct ctx *ctx, struct db_rows *rows, int64_t limit,
-                        struct cursor *ret_last, bool *ret_more, struct err *err)
+static bool list(struct ctx *ctx, const void *source, const struct cursor *after, int64_t limit,
+                 struct db_rows *ret, struct err *err)
 {
-    struct buf *body = &ctx->reply->body;
-    struct category row;
-    int64_t count = 0;
-    buf_add(body, SLICE("{\"items\":["));
-    for (*ret_more = false; category_next(rows, &row, err); count++) {
-        if (count == limit) {
-            *ret_more = true;
-            break;
-        }
-        buf_add(body, count > 0 ? SLICE(",") : SLICE(""));
-        view_write(body, &category_view, &row);
-        ret_last->text = row.key;
-    }
-    buf_add_char(body, ']');
-    return db_rows_ok(rows);
+    (void)source;
+    return category_list(ctx->db, ctx->arena, after ? after->text : (struct slice){0}, limit, ret,
+                         err);
+}
+
+static bool next(struct db_rows *rows, void *ret_row, struct err *err)
+{
+    return category_next(rows, ret_row, err);
+}
+
+static struct cursor key(const void *source, const void *row)
+{
+    (void)source;
+    return (struct cursor){.text = ((const struct category *)row)->key};
 }
 
 bool category_list_handler(struct ctx *ctx, struct err *err)
 {
-    CLEANUP(db_rows_done) struct db_rows rows = {0};
-    struct list_query q = {.limit.value = LIMIT_DEFAULT};
-    struct cursor after = {0}, last = {0};
-    bool more = false;
-    if (!ctx_has_cursor_keys(ctx, err) || !ctx_query(ctx, &q, err) ||
-        (q.cursor.ptr &&
-         !cursor_read(&ctx->api->cursor_keys, binding, q.cursor, ctx->arena, &after, err)) ||
-        /* One row more than shown tells whether there is a next page. */
-        !category_list(ctx->db, ctx->arena, after.text, q.limit.value + 1, &rows, err) ||
-        !write_items(ctx, &rows, q.limit.value, &last, &more, err) ||
-        !reply_next_cursor(ctx, binding, more ? &last : NULL, err))
+    struct list_query q = {0};
+    struct category row;
+    if (!ctx_has_cursor_keys(ctx, err) || !ctx_query(ctx, &q, err))
         return false;
-    buf_add_char(&ctx->reply->body, '}');
-    return reply_json(ctx, 200, err);
+    const struct page page = {.binding = binding,
+                              .cursor = q.cursor,
+                              .limit = q.limit.value,
+                              .row = &row,
+                              .view = &category_view,
+                              .list = list,
+                              .next = next,
+                              .key = key};
+    return page_write(ctx, &page, NULL, err) && page_end(ctx, err);
 }

@@ -25,10 +25,11 @@ enum trait {
     HAS_BODY = 1 << 1,
     HAS_CURSOR = 1 << 2,
     TAKES_TOKEN = 1 << 3,
-    HAS_GROUP = 1 << 4, /* a scope that not every caller has */
-    HAS_ETAG_TO_MATCH = 1 << 5,
+    HAS_GROUP = 1 << 4,      /* a scope that not every caller has */
+    IS_GUARDED = 1 << 5,     /* needs If-Match */
     HAS_KEY = 1 << 6,        /* an Idempotency-Key */
     IS_REPRESENTED = 1 << 7, /* the answer has a body, so it has a type */
+    IS_TAGGED = 1 << 8,      /* what it is about has an ETag, which may be the wrong one */
 };
 
 /* A kind belongs to a route that has all the traits. */
@@ -46,13 +47,16 @@ static const struct rule {
     AUTH_ERR_KINDS(TOKEN_RULE){HAS_GROUP, &ERR_FORBIDDEN},
     {OF_WORKER | IS_REPRESENTED, &ERR_NOT_ACCEPTABLE},
     {HAS_KEY, &ERR_IDEMPOTENCY_IN_PROGRESS},
-    {HAS_ETAG_TO_MATCH, &ERR_PRECONDITION_FAILED},
+    {IS_GUARDED, &ERR_IF_MATCH_INVALID},
+    {IS_TAGGED, &ERR_PRECONDITION_FAILED},
+    {IS_TAGGED, &ERR_IF_MATCH_WEAK},
     {ANY, &ERR_BODY_TOO_LARGE},
     {ANY, &uri_too_long},
+    {HAS_BODY, &ERR_CONTENT_CODING},
     {HAS_BODY, &ERR_MEDIA_TYPE},
     {HAS_BODY, &ERR_BODY_INVALID},
     {HAS_KEY, &ERR_IDEMPOTENCY_KEY_REUSED},
-    {HAS_ETAG_TO_MATCH, &ERR_IF_MATCH_REQUIRED},
+    {IS_GUARDED, &ERR_IF_MATCH_REQUIRED},
     {ANY, &headers_too_large},
     {OF_WORKER, &ERR_INTERNAL},
     {HAS_CURSOR, &ERR_NOT_READY},
@@ -71,13 +75,16 @@ static bool query_has(const struct query_table *query, const char *name)
 
 static unsigned traits_of(const struct route *route)
 {
-    unsigned traits = 0;
+    /* What a POST makes has an ETag, too, but not before. */
+    bool is_tagged =
+        route->needs & ROUTE_IF_MATCH || (route->needs & ROUTE_ETAG && route->method == HTTP_GET);
+    unsigned traits = is_tagged ? IS_TAGGED : 0U;
     traits |= route->handler ? OF_WORKER : 0U;
     traits |= route->body ? HAS_BODY : 0U;
     traits |= query_has(route->query, "cursor") ? HAS_CURSOR : 0U;
     traits |= route->scope > SCOPE_NONE ? TAKES_TOKEN : 0U;
     traits |= route->scope > SCOPE_USER ? HAS_GROUP : 0U;
-    traits |= route->needs & ROUTE_IF_MATCH ? HAS_ETAG_TO_MATCH : 0U;
+    traits |= route->needs & ROUTE_IF_MATCH ? IS_GUARDED : 0U;
     traits |= route->needs & ROUTE_IDEMPOTENT ? HAS_KEY : 0U;
     traits |= route->answer.form != ANSWER_NONE ? IS_REPRESENTED : 0U;
     return traits;
@@ -110,10 +117,41 @@ size_t contract_errors(const struct route *route, const struct err_kind *ret[CON
     return count;
 }
 
+/* ---- faults ---- */
+
+#define FAULT_ADDRESS(name, code, help) &(name),
+const struct fault_kind *const contract_faults[] = {FAULT_KINDS(FAULT_ADDRESS)
+                                                        API_FAULT_KINDS(FAULT_ADDRESS)};
+const size_t contract_faults_count = COUNT(contract_faults);
+
+/* tests/contract/test_document.py makes each of them happen. */
+static const struct fault_example {
+    const struct err_kind *kind;
+    const char *prefix, *name;
+    const struct fault_kind *fault;
+    const char *message;
+} fault_examples[] = {
+    {&ERR_QUERY_INVALID, "/query/", "limit", &FAULT_RANGE, "must be a whole number from 1 to 100"},
+    {&ERR_QUERY_INVALID, "/query/", "colour", &FAULT_UNKNOWN, "is no parameter here"},
+    {&ERR_JSON_INVALID, "", "", &FAULT_JSON, "member name expected after the comma, at byte 21"},
+    {&ERR_BODY_INVALID, "/", "price_minor", &FAULT_RANGE, "must be from 0 to 999999999999"},
+    {&ERR_BODY_INVALID, "/", "name", &FAULT_REQUIRED, "is required"},
+    {&ERR_SKU_TAKEN, "/", "sku", &FAULT_TAKEN, "belongs to product 9"},
+};
+
+void contract_example_faults(const struct err_kind *kind, struct arena *arena, struct faults *ret)
+{
+    for (size_t i = 0; i < COUNT(fault_examples); i++) {
+        const struct fault_example *e = &fault_examples[i];
+        if (e->kind == kind)
+            fault_add(ret, arena, e->prefix, slice_from_cstr(e->name), e->fault, "%s", e->message);
+    }
+}
+
 /* ---- parts of paths ---- */
 
 static const struct contract_param params[] = {
-    {"id", true, "its number", "1"},
+    {"id", true, "its number"},
 };
 
 const struct contract_param *contract_param_find(struct slice name)
@@ -160,7 +198,7 @@ static const struct note notes[] = {
     {NULL, "sku", "the merchant's own number of the product; unique, compared exactly", "KIT-0009",
      NULL},
     {NULL, "name", "what people call it", "Enamel Mug", NULL},
-    {NULL, "description", "text of several lines; empty unless given",
+    {NULL, "description", "may have line breaks and tabs",
      "A 350 ml steel mug under two coats of white enamel.", NULL},
     {NULL, "brand", "compared exactly; null: none", "Hollowmere", NULL},
     {NULL, "category", "key of the category, which is made when it is first named", "kitchen",
@@ -173,7 +211,7 @@ static const struct note notes[] = {
     {"Readiness", "status", "whether every check is good; the answer is 503 otherwise", "ready",
      NULL},
     {"Product", "status", "only editors see drafts and what is deleted", "active", NULL},
-    {NULL, "status", "a draft is in no public list; active unless given", "active", NULL},
+    {NULL, "status", "a draft is in no public list", "active", NULL},
     {"Service", "version", "of the program", "1.0.0", NULL},
     {NULL, "version", "starts at 1 and grows with every change", "3", NULL},
     {NULL, "created_at", "when it was first stored, in UTC", "2026-11-22T21:07:11.123Z", NULL},

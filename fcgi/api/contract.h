@@ -12,11 +12,19 @@
  * imply and those it names itself, by status. Returns how many. */
 size_t contract_errors(const struct route *route, const struct err_kind *ret[CONTRACT_KINDS_MAX]);
 
-/* What a part in braces of a path is. */
+/* What is wrong in the example of a kind whose problem says so in `errors`; nothing for the others.
+ */
+void contract_example_faults(const struct err_kind *kind, struct arena *arena, struct faults *ret);
+/* Every kind of fault that `errors` may name. */
+extern const struct fault_kind *const contract_faults[];
+extern const size_t contract_faults_count;
+
+/* What a part in braces of a path is. No example: the page at /docs would fill it in, and whoever
+ * tries a call there would change that product. */
 struct contract_param {
     const char *name;
     bool is_number; /* from 1; else a text */
-    const char *help, *example;
+    const char *help;
 };
 /* NULL: nobody has said what it is. */
 const struct contract_param *contract_param_find(struct slice name);

@@ -64,20 +64,44 @@ bool reply_json(struct ctx *ctx, int status, struct err *err)
     return reply_body(ctx, status, "application/json", err);
 }
 
-bool reply_unchanged(struct ctx *ctx, struct slice etag)
+static bool judge(struct ctx *ctx, struct slice etag, enum precondition *ret, struct err *err)
 {
-    reply_header(ctx->reply, "ETag", etag);
-    if (!etag_listed(ctx->request->if_none_match, etag))
+    ctx->etag = etag;
+    *ret = request_precondition(ctx->request, etag);
+    if (*ret != PRECONDITION_FAILED)
+        return true;
+    if (request_tag_list(ctx->request->if_match) == TAGS_WEAK)
+        return err_fail(err, &ERR_IF_MATCH_WEAK, "If-Match is weak");
+    return err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
+}
+
+bool ctx_precondition(struct ctx *ctx, struct slice etag, struct err *err)
+{
+    enum precondition found;
+    return judge(ctx, etag, &found, err);
+}
+
+bool reply_tag(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err)
+{
+    enum precondition found;
+    if (!judge(ctx, etag, &found, err))
         return false;
-    add_cache_rules(ctx);
-    ctx->reply->status = 304;
+    reply_header(ctx->reply, "ETag", etag);
+    *ret_unchanged = found == PRECONDITION_UNCHANGED;
+    if (*ret_unchanged) {
+        add_cache_rules(ctx);
+        ctx->reply->status = 304;
+    }
     return true;
 }
 
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err)
 {
-    if (etag && reply_unchanged(ctx, *etag))
+    bool unchanged = false;
+    if (etag && !reply_tag(ctx, *etag, &unchanged, err))
+        return false;
+    if (unchanged)
         return true;
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);

@@ -43,6 +43,7 @@ struct ctx {
     struct caller caller;                  /* empty: not known, see caller_identify() */
     struct slice params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
     struct faults faults;                  /* what is wrong with the input */
+    struct slice etag;                     /* that ctx_precondition() has judged by; else empty */
 };
 
 /* Reads the query string by the route's table into the struct behind `ret`. */
@@ -53,9 +54,14 @@ bool ctx_body(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
 bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
             struct err *err) MUST_USE;
 
-/* Sets the ETag; true when the client has that already, and the answer is a complete 304. */
-bool reply_unchanged(struct ctx *ctx, struct slice etag);
-/* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
+/* Judges the request by the strong ETag of what it is about, whatever its method.
+ * Errors: ERR_PRECONDITION_FAILED, ERR_IF_MATCH_WEAK, whose answers tell the ETag. */
+bool ctx_precondition(struct ctx *ctx, struct slice etag, struct err *err) MUST_USE;
+/* For what is read: judges it and sets the ETag. With `*ret_unchanged` the client has that already,
+ * and the reply is a complete 304. */
+bool reply_tag(struct ctx *ctx, struct slice etag, bool *ret_unchanged, struct err *err) MUST_USE;
+
+/* Answers 200 with one row; with `etag` (may be NULL) by the request's preconditions. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err) MUST_USE;
 /* Writes the row as the body of an answer with this status and ETag. */

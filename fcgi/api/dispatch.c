@@ -31,9 +31,19 @@ static bool check_accept(const struct route *route, struct slice accept, struct 
            err_fail(err, &ERR_NOT_ACCEPTABLE, "Accept: %.*s", SLICE_ARG(accept));
 }
 
+/* "identity" says that there is none (RFC 9110 section 12.5.3), though nobody needs to say that. */
+static bool has_coding(const struct request *req)
+{
+    struct slice coding = slice_trim(req->content_encoding);
+    return coding.len > 0 && !slice_equal_ignore_case(coding, SLICE("identity"));
+}
+
 static bool check_body(const struct route *route, const struct request *req, struct err *err)
 {
     const char *type;
+    if (route->body && has_coding(req))
+        return err_fail(err, &ERR_CONTENT_CODING, "Content-Encoding: %.*s",
+                        SLICE_ARG(req->content_encoding));
     if (route->body_limit > 0 && (req->body_too_large || req->body.len > route->body_limit))
         return err_fail(err, &ERR_BODY_TOO_LARGE, "body above %zu bytes", route->body_limit);
     for (size_t i = 0; (type = route_body_type(route, i)); i++)
@@ -57,6 +67,8 @@ static bool check_route(struct ctx *ctx, struct err *err)
         return false;
     if (route->needs & ROUTE_IF_MATCH && req->if_match.len == 0)
         return err_fail(err, &ERR_IF_MATCH_REQUIRED, "no If-Match");
+    if (route->needs & ROUTE_IF_MATCH && request_tag_list(req->if_match) == TAGS_MALFORMED)
+        return err_fail(err, &ERR_IF_MATCH_INVALID, "If-Match is no list of ETags");
     /* A handler with a table reads its query itself. */
     return route->query || query_read(NULL, req->query, ctx->arena, NULL, &ctx->faults, err);
 }
@@ -99,11 +111,15 @@ static void add_refusal_headers(const struct ctx *ctx, const struct err_kind *ki
         add_allow(ctx->reply, allowed);
     } else if (ctx->route && kind == &ERR_MEDIA_TYPE) {
         add_body_types(ctx->reply, ctx->route);
+    } else if (kind == &ERR_CONTENT_CODING) {
+        reply_header(ctx->reply, "Accept-Encoding", SLICE("identity"));
     } else if (kind->status == 401 || kind->status == 403) {
         caller_add_challenge(&value, kind);
         reply_header(ctx->reply, "WWW-Authenticate", buf_slice(&value));
     } else if (kind == &ERR_IDEMPOTENCY_IN_PROGRESS) {
         reply_header(ctx->reply, "Retry-After", SLICE("1"));
+    } else if (kind == &ERR_PRECONDITION_FAILED || kind == &ERR_IF_MATCH_WEAK) {
+        reply_header(ctx->reply, "ETag", ctx->etag);
     }
 }
 

@@ -1,3 +1,4 @@
 #include "fcgi/api/errors.h"
 
 API_ERR_KINDS(ERR_DEFINE)
+API_FAULT_KINDS(FAULT_DEFINE)

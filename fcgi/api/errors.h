@@ -1,9 +1,9 @@
-/* errors.h - the error kinds of this service's own nouns; the general ones are in
- * common/base/err.h. */
+/* errors.h - the kinds of errors and faults of this service's own nouns; the general ones are in
+ * common/base/err.h and common/web/fault.h. */
 #ifndef FCGI_API_ERRORS_H
 #define FCGI_API_ERRORS_H
 
-#include "common/base/err.h"
+#include "common/web/fault.h"
 
 #define API_ERR_KINDS(X)                                                                           \
     X(ERR_AUTHENTICATION_REQUIRED, 401, "authentication_required",                                 \
@@ -15,13 +15,19 @@
       "Idempotency-Key must be 1 to 255 visible ASCII characters.")                                \
     X(ERR_IDEMPOTENCY_KEY_REUSED, 422, "idempotency_key_reused",                                   \
       "This Idempotency-Key was used for another request.")                                        \
+    X(ERR_IF_MATCH_INVALID, 400, "if_match_invalid",                                               \
+      "If-Match must be an ETag as it came, quotes included, a list of them, or *.")               \
+    X(ERR_IF_MATCH_WEAK, 412, "if_match_weak",                                                     \
+      "If-Match needs a strong ETag; a weak one (W/) matches nothing. Something between client "   \
+      "and service may have made it weak, by compressing the answer.")                             \
     X(ERR_IF_MATCH_REQUIRED, 428, "if_match_required",                                             \
       "This change needs If-Match with the ETag of what it changes.")                              \
     X(ERR_KEYS_UNAVAILABLE, 503, "keys_unavailable",                                               \
       "Tokens cannot be verified at the moment; try again later.")                                 \
     X(ERR_NOT_READY, 503, "not_ready", "The service is starting; try again in a moment.")          \
     X(ERR_PRECONDITION_FAILED, 412, "precondition_failed",                                         \
-      "It has changed since; read it again and repeat the change with its new ETag.")              \
+      "Its ETag is not what If-Match or If-None-Match asks for; read it again and repeat the "     \
+      "request with its new ETag.")                                                                \
     X(ERR_PRODUCT_ABSENT, 404, "product_absent", "There is no product with this id.")              \
     X(ERR_PRODUCT_DELETED, 409, "product_deleted",                                                 \
       "The product is deleted; only restoring it is possible.")                                    \
@@ -30,5 +36,11 @@
     X(ERR_SKU_TAKEN, 409, "sku_taken", "Another product has this SKU.")
 
 API_ERR_KINDS(ERR_DECLARE)
+
+#define API_FAULT_KINDS(X)                                                                         \
+    X(FAULT_CURRENCY, "currency", "is not the shop's currency")                                    \
+    X(FAULT_TAKEN, "taken", "is the SKU of another product, which the message names")
+
+API_FAULT_KINDS(FAULT_DECLARE)
 
 #endif

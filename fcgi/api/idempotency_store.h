@@ -26,10 +26,11 @@ bool idempotency_read(struct db *db, struct arena *arena, const struct idempoten
 /* Makes sure that there is a row, which may be locked then. */
 bool idempotency_insert(struct db *db, struct arena *arena, const struct idempotency_id *id,
                         struct err *err) MUST_USE;
-/* Writes the answer into the locked row. */
+/* Writes the answer into the locked row, which is as old as its answer from then on. */
 bool idempotency_update(struct db *db, struct arena *arena, const struct idempotency_id *id,
                         const struct idempotency_answer *answer, struct err *err) MUST_USE;
-/* Removes a few of the rows older than a day. */
+/* Removes a few of the rows older than a day. Never waits: what another transaction has locked
+ * stays, and where nothing is old nothing is locked. */
 bool idempotency_prune(struct db *db, struct arena *arena, struct err *err) MUST_USE;
 
 #endif

@@ -13,9 +13,11 @@
 #include <string.h>
 
 #define DOCUMENT_MAX MIB(1)
+#define FAULTS_ROOM  KIB(16) /* for those of the examples */
 
 struct document {
     struct buf *out;
+    struct arena *arena;
     const struct notes *notes;
     struct openapi_refs refs;
 };
@@ -29,8 +31,8 @@ static const char description[] =
     "- Lists come in pages: ask for the next one with `cursor` = `next_cursor`.\n"
     "- A single resource has a strong `ETag`. Reading honours `If-None-Match`; changing needs "
     "`If-Match`.\n"
-    "- `HEAD` and `OPTIONS` work on every address that has `GET`; other methods get 405 with "
-    "`Allow`.\n"
+    "- `HEAD` works on every address that has `GET`, `OPTIONS` on every address; other methods get "
+    "405 with `Allow`.\n"
     "- Every answer has an `X-Request-Id`: quote it when something is wrong.";
 
 /* Of the tables of workers and master, one behind the other; NULL at the end. */
@@ -101,8 +103,8 @@ static void add_paths(struct document *d)
 
 /* ---- components: what the paths have referred to ---- */
 
-static const char problem_schema[] =
-    "{\"type\":\"object\",\"description\":\"RFC 9457.\",\"additionalProperties\":false,"
+static const char problem_schema_head[] =
+    "{\"type\":\"object\",\"description\":\"RFC 9457.\","
     "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"instance\",\"code\",\"request_id\"],"
     "\"properties\":{"
     "\"type\":{\"type\":\"string\",\"enum\":[\"about:blank\"]},"
@@ -114,23 +116,41 @@ static const char problem_schema[] =
     "stable.\"},"
     "\"request_id\":{\"type\":\"string\",\"description\":\"As in X-Request-Id.\"},"
     "\"errors\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":32,\"description\":\"Every fault "
-    "of the input.\",\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+    "of the input.\",\"items\":{\"type\":\"object\","
     "\"required\":[\"pointer\",\"code\",\"message\"],\"properties\":{"
     "\"pointer\":{\"type\":\"string\",\"description\":\"RFC 6901: the place in the body, or "
     "`/query/` and the name of a parameter.\"},"
-    "\"code\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"},"
-    "\"message\":{\"type\":\"string\",\"description\":\"For people; may change.\"}}}}}}";
+    "\"message\":{\"type\":\"string\",\"description\":\"For people; may change.\"},"
+    "\"code\":{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"";
+
+/* The codes of faults are explained, but are no enum: there may be more of them in any release. */
+static void add_problem_schema(struct buf *out)
+{
+    char storage[KIB(2)];
+    struct buf help = BUF(storage);
+    buf_add_cstr(&help, "For programs; stable. The member or parameter\n");
+    for (size_t i = 0; i < contract_faults_count; i++)
+        buf_add_format(&help, "\n- `%s`: %s", contract_faults[i]->code, contract_faults[i]->help);
+    buf_add_cstr(out, problem_schema_head);
+    json_add_member(out, "description", buf_slice(&help));
+    json_add_name(out, "examples");
+    for (size_t i = 0; i < contract_faults_count; i++) {
+        buf_add_char(out, i == 0 ? '[' : ',');
+        json_add_string(out, slice_from_cstr(contract_faults[i]->code));
+    }
+    buf_add(out, SLICE("]}}}}}}"));
+}
 
 static void add_list_schema(struct document *d, const struct route *route)
 {
     const struct route_answer *answer = &route->answer;
-    buf_add_format(d->out,
-                   ",\"%sList\":{\"type\":\"object\",\"additionalProperties\":false,"
-                   "\"required\":[\"items\",\"next_cursor\"],\"properties\":{"
-                   "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}}"
-                   ",\"next_cursor\":{\"type\":[\"string\",\"null\"],"
-                   "\"description\":\"`cursor` of the next page; null on the last one\"}",
-                   answer->view->name, answer->view->name);
+    buf_add_format(
+        d->out,
+        ",\"%sList\":{\"type\":\"object\",\"required\":[\"items\",\"next_cursor\"],\"properties\":{"
+        "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}}"
+        ",\"next_cursor\":{\"type\":[\"string\",\"null\"],"
+        "\"description\":\"`cursor` of the next page; null on the last one\"}",
+        answer->view->name, answer->view->name);
     if (answer->more) {
         buf_add_char(d->out, ',');
         json_schema_add_view_members(d->out, answer->more, d->notes);
@@ -142,7 +162,7 @@ static void add_schemas(struct document *d)
 {
     const struct openapi_refs *refs = &d->refs;
     buf_add(d->out, SLICE("\"schemas\":{\"Problem\":"));
-    buf_add_cstr(d->out, problem_schema);
+    add_problem_schema(d->out);
     for (size_t i = 0; i < refs->views.count; i++) {
         const struct view *view = refs->views.items[i];
         json_add_name(d->out, view->name);
@@ -165,7 +185,7 @@ static void add_problem_responses(struct document *d)
     for (size_t i = 0; i < d->refs.problems.count; i++) {
         const struct err_kind *kind = d->refs.problems.items[i];
         json_add_name(d->out, kind->code);
-        openapi_add_problems(d->out, &kind, 1, &d->refs);
+        openapi_add_problems(d->out, NULL, &kind, 1, &d->refs);
     }
     buf_add_char(d->out, '}');
 }
@@ -181,7 +201,9 @@ static void add_examples(struct document *d)
         const struct err_kind *kind = d->refs.examples.items[i];
         char headers[256], body[1024];
         struct reply reply = {.headers = BUF(headers), .body = BUF(body)};
-        problem_write(&reply, &req, kind, NULL);
+        struct faults faults = {0};
+        contract_example_faults(kind, d->arena, &faults);
+        problem_write(&reply, &req, kind, &faults);
         json_add_name(d->out, kind->code);
         buf_add(d->out, SLICE("{\"value\":"));
         buf_add(d->out, buf_slice(&reply.body));
@@ -190,33 +212,47 @@ static void add_examples(struct document *d)
     buf_add_char(d->out, '}');
 }
 
-static void add_headers(struct document *d)
+static void add_header(struct document *d, enum openapi_header header, bool maybe)
 {
     static const char *const helps[OPENAPI_HEADER_COUNT] = {
         [OPENAPI_X_REQUEST_ID] = "In both logs, and in a problem as `request_id`.",
-        [OPENAPI_ETAG] = "Strong: changes with every change of the resource.",
+        [OPENAPI_ETAG] =
+            "Changes with the resource. Strong; of a compressed `/openapi.json` weak (`W/`).",
         [OPENAPI_LOCATION] = "Path of what was made.",
         [OPENAPI_IDEMPOTENT_REPLAYED] = "`true`: the answer of an earlier request, come again.",
         [OPENAPI_RETRY_AFTER] = "Seconds to wait before trying again.",
         [OPENAPI_WWW_AUTHENTICATE] = "RFC 6750: what is wrong with the token.",
+        [OPENAPI_ACCEPT] = "The media types that are read here.",
+        [OPENAPI_ACCEPT_PATCH] = "The media types that are read here.",
+        [OPENAPI_ACCEPT_ENCODING] = "`identity`: a body comes uncompressed.",
     };
+    struct buf *out = d->out;
+    if (out->ptr[out->len - 1] != '{')
+        buf_add_char(out, ',');
+    buf_add_format(out, "\"%s%s\":{", openapi_header_names[header], maybe ? OPENAPI_MAYBE : "");
+    json_add_member(out, "description", slice_from_cstr(helps[header]));
+    if (!maybe)
+        json_add_member_bool(out, "required", true);
+    buf_add(out, header == OPENAPI_RETRY_AFTER
+                     ? SLICE(",\"schema\":{\"type\":\"integer\",\"minimum\":1}}")
+                     : SLICE(",\"schema\":{\"type\":\"string\",\"minLength\":1}}"));
+}
+
+static void add_headers(struct document *d)
+{
     json_add_name(d->out, "headers");
     buf_add_char(d->out, '{');
-    for (size_t i = 0; i < OPENAPI_HEADER_COUNT; i++) {
-        if (!d->refs.headers[i])
-            continue;
-        json_add_name(d->out, openapi_header_names[i]);
-        buf_add_char(d->out, '{');
-        json_add_member(d->out, "description", slice_from_cstr(helps[i]));
-        if (i != OPENAPI_IDEMPOTENT_REPLAYED)
-            json_add_member_bool(d->out, "required", true);
-        buf_add(d->out, i == OPENAPI_RETRY_AFTER
-                            ? SLICE(",\"schema\":{\"type\":\"integer\",\"minimum\":1}}")
-                            : SLICE(",\"schema\":{\"type\":\"string\",\"minLength\":1}}"));
+    for (int i = 0; i < OPENAPI_HEADER_COUNT; i++) {
+        if (d->refs.headers[i])
+            add_header(d, (enum openapi_header)i, false);
+        if (d->refs.maybe_headers[i])
+            add_header(d, (enum openapi_header)i, true);
     }
     buf_add_char(d->out, '}');
 }
 
+/* None has an example: the page at /docs would fill it in. One of If-Match would be stale for every
+ * product, one of Idempotency-Key would be used by everybody who tries a call. */
 static void add_parameters(struct document *d)
 {
     static const struct {
@@ -225,17 +261,16 @@ static void add_parameters(struct document *d)
     } rows[] = {
         {ROUTE_ETAG, "\"IfNoneMatch\":{\"name\":\"If-None-Match\",\"in\":\"header\","
                      "\"description\":\"ETags that the client has; 304 when one still fits.\","
-                     "\"schema\":{\"type\":\"string\"},\"example\":\"\\\"a1-1\\\"\"}"},
+                     "\"schema\":{\"type\":\"string\"}}"},
         {ROUTE_IF_MATCH, "\"IfMatch\":{\"name\":\"If-Match\",\"in\":\"header\",\"required\":true,"
                          "\"description\":\"The ETag of what is changed, as it was read; 412 when "
-                         "somebody has changed it since.\",\"schema\":{\"type\":\"string\"},"
-                         "\"example\":\"\\\"a1-1\\\"\"}"},
+                         "somebody has changed it since. `*` is any version.\","
+                         "\"schema\":{\"type\":\"string\"}}"},
         {ROUTE_IDEMPOTENT,
          "\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
          "\"description\":\"Makes it safe to send the same request again: the first answer comes "
          "again, for 24 hours.\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,"
-         "\"pattern\":\"^[!-~]+$\"},"
-         "\"example\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\"}"},
+         "\"pattern\":\"^[!-~]+$\"}}"},
     };
     json_add_name(d->out, "parameters");
     buf_add_char(d->out, '{');
@@ -250,6 +285,12 @@ static void add_parameters(struct document *d)
     buf_add_char(d->out, '}');
 }
 
+#define BEARER_HELP                                                                                \
+    "An access token, not an ID token, of the Amazon Cognito user pool and app client that this "  \
+    "deployment is set up with (`COGNITO_USER_POOL_ID`, `COGNITO_CLIENT_ID`): the answer to a "    \
+    "sign-in there has it as `AccessToken`. For a service that `make run` has started, "           \
+    "`local/stack token --group editors` prints one."
+
 static void add_components(struct document *d)
 {
     json_add_name(d->out, "components");
@@ -260,9 +301,9 @@ static void add_components(struct document *d)
     add_headers(d);
     add_parameters(d);
     if (d->refs.bearer)
-        buf_add(d->out, SLICE(",\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
-                              "\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"An access "
-                              "token of the user pool.\"}}"));
+        buf_add(d->out,
+                SLICE(",\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
+                      "\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"" BEARER_HELP "\"}}"));
     buf_add_char(d->out, '}');
 }
 
@@ -273,11 +314,11 @@ static bool has_room(const struct document *d)
            !r->problems.full && !r->examples.full;
 }
 
-static bool write_document(const char *currency, struct buf *out)
+static bool write_document(const char *currency, struct arena *arena, struct buf *out)
 {
     struct contract_notes notes;
     contract_notes_init(&notes, currency);
-    struct document d = {.out = out, .notes = &notes.notes};
+    struct document d = {.out = out, .arena = arena, .notes = &notes.notes};
     add_info(out);
     add_paths(&d);
     add_components(&d);
@@ -304,10 +345,10 @@ bool openapi_make(const char *currency, struct openapi *ret, struct err *err)
 {
     CLEANUP(arena_done) struct arena arena = {0};
     struct openapi made = {0};
-    if (!arena_init(&arena, DOCUMENT_MAX, err))
+    if (!arena_init(&arena, DOCUMENT_MAX + FAULTS_ROOM, err))
         return false;
     struct buf out = arena_buf(&arena, DOCUMENT_MAX);
-    if (!write_document(currency, &out))
+    if (!write_document(currency, &arena, &out))
         return err_fail(err, &ERR_INTERNAL, "the API document has outgrown its limits");
     made.text = malloc(out.len);
     if (!made.text)
@@ -331,7 +372,11 @@ void openapi_done(struct openapi *document)
 bool openapi_handler(struct ctx *ctx, struct err *err)
 {
     const struct openapi *document = &ctx->api->document;
-    if (reply_unchanged(ctx, slice_from_cstr(document->etag)))
+    const struct slice etag = slice_from_cstr(document->etag);
+    bool unchanged = false;
+    if (!reply_tag(ctx, etag, &unchanged, err))
+        return false;
+    if (unchanged)
         return true;
     buf_add(&ctx->reply->body, (struct slice){document->text, document->len});
     return reply_json(ctx, 200, err);

@@ -4,11 +4,13 @@
 #include "common/web/json_schema.h"
 #include "common/web/reply.h"
 #include "fcgi/api/contract.h"
+#include "fcgi/api/errors.h"
 
 #include <ctype.h>
 
 const char *const openapi_header_names[OPENAPI_HEADER_COUNT] = {
-    "X-Request-Id", "ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate"};
+    "X-Request-Id",     "ETag",   "Location",     "Idempotent-Replayed", "Retry-After",
+    "WWW-Authenticate", "Accept", "Accept-Patch", "Accept-Encoding"};
 
 static void set_add(struct openapi_set *set, const void *item)
 {
@@ -52,11 +54,6 @@ static void add_path_params(struct buf *out, const char *path)
             buf_add(out, param->is_number
                              ? SLICE("{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1}")
                              : SLICE("{\"type\":\"string\",\"minLength\":1}"));
-            json_add_name(out, "example");
-            if (param->is_number)
-                buf_add_cstr(out, param->example);
-            else
-                json_add_string(out, slice_from_cstr(param->example));
         }
         buf_add_char(out, '}');
     }
@@ -102,18 +99,20 @@ static void add_request_body(struct buf *out, const struct route *route, struct 
         return;
     json_add_name(out, "requestBody");
     buf_add(out, SLICE("{\"required\":true,\"content\":{"));
-    const char *type;
-    for (size_t i = 0; (type = route_body_type(route, i)); i++) {
-        json_add_name(out, type);
-        buf_add(out, SLICE("{\"schema\":"));
-        add_ref(out, "schemas", route->body->name, "");
-        buf_add_char(out, '}');
+    /* The first alone: for makers of clients a second type is a second call. */
+    json_add_name(out, route_body_type(route, 0));
+    buf_add(out, SLICE("{\"schema\":"));
+    add_ref(out, "schemas", route->body->name, "");
+    if (route->body->example) {
+        json_add_name(out, "example");
+        buf_add_cstr(out, route->body->example);
     }
-    buf_add(out, SLICE("}}"));
+    buf_add(out, SLICE("}}}"));
     set_add(&refs->inputs, route->body);
 }
 
-static void add_access(struct buf *out, enum route_scope scope, struct openapi_refs *refs)
+/* Who may do it, and the route's own details; and the former for programs. */
+static void add_access(struct buf *out, const struct route *route, struct openapi_refs *refs)
 {
     static const struct {
         const char *help, *security;
@@ -125,11 +124,16 @@ static void add_access(struct buf *out, enum route_scope scope, struct openapi_r
         [SCOPE_EDIT] = {"For members of the groups `editors` and `admins`.", "[{\"bearer\":[]}]"},
         [SCOPE_ADMIN] = {"For members of the group `admins`.", "[{\"bearer\":[]}]"},
     };
-    if (rows[scope].help)
-        json_add_member(out, "description", slice_from_cstr(rows[scope].help));
+    const char *help = rows[route->scope].help, *details = route->details;
+    char storage[KIB(2)];
+    struct buf text = BUF(storage);
+    buf_add_format(&text, "%s%s%s", help ? help : "", help && details ? "\n\n" : "",
+                   details ? details : "");
+    if (text.len > 0)
+        json_add_member(out, "description", buf_slice(&text));
     json_add_name(out, "security");
-    buf_add_cstr(out, rows[scope].security);
-    refs->bearer |= scope != SCOPE_NONE;
+    buf_add_cstr(out, rows[route->scope].security);
+    refs->bearer |= route->scope != SCOPE_NONE;
 }
 
 /* ---- what is answered ---- */
@@ -139,6 +143,13 @@ static void add_header(struct buf *out, enum openapi_header header, struct opena
     json_add_name(out, openapi_header_names[header]);
     add_ref(out, "headers", openapi_header_names[header], "");
     refs->headers[header] = true;
+}
+
+static void add_maybe_header(struct buf *out, enum openapi_header header, struct openapi_refs *refs)
+{
+    json_add_name(out, openapi_header_names[header]);
+    add_ref(out, "headers", openapi_header_names[header], OPENAPI_MAYBE);
+    refs->maybe_headers[header] = true;
 }
 
 static void add_answer_schema(struct buf *out, const struct route *route, struct openapi_refs *refs)
@@ -176,7 +187,7 @@ static void add_success(struct buf *out, const struct route *route, struct opena
     if (answer->status == 201)
         add_header(out, OPENAPI_LOCATION, refs);
     if (route->needs & ROUTE_IDEMPOTENT)
-        add_header(out, OPENAPI_IDEMPOTENT_REPLAYED, refs);
+        add_maybe_header(out, OPENAPI_IDEMPOTENT_REPLAYED, refs);
     buf_add_char(out, '}');
     if (answer->form != ANSWER_NONE) {
         buf_add(out, SLICE(",\"content\":{"));
@@ -195,14 +206,39 @@ static void add_success(struct buf *out, const struct route *route, struct opena
     }
 }
 
-static void add_problem_headers(struct buf *out, int status, struct openapi_refs *refs)
+/* The field that answers of this kind have beside those of all (dispatch.c and problem.c add it);
+ * OPENAPI_X_REQUEST_ID: none. */
+static enum openapi_header header_of(const struct err_kind *kind, const struct route *route)
 {
+    if (kind->status == 503 || kind == &ERR_IDEMPOTENCY_IN_PROGRESS)
+        return OPENAPI_RETRY_AFTER;
+    if (kind->status == 401 || kind->status == 403)
+        return OPENAPI_WWW_AUTHENTICATE;
+    if (kind == &ERR_PRECONDITION_FAILED || kind == &ERR_IF_MATCH_WEAK)
+        return OPENAPI_ETAG;
+    if (kind == &ERR_CONTENT_CODING)
+        return OPENAPI_ACCEPT_ENCODING;
+    if (kind == &ERR_MEDIA_TYPE && route)
+        return route->method == HTTP_PATCH ? OPENAPI_ACCEPT_PATCH : OPENAPI_ACCEPT;
+    return OPENAPI_X_REQUEST_ID;
+}
+
+/* What only some of the kinds have may be missing. */
+static void add_problem_headers(struct buf *out, const struct route *route,
+                                const struct err_kind *const *kinds, size_t count,
+                                struct openapi_refs *refs)
+{
+    size_t having[OPENAPI_HEADER_COUNT] = {0};
+    for (size_t i = 0; i < count; i++)
+        having[header_of(kinds[i], route)]++;
     buf_add(out, SLICE(",\"headers\":{"));
     add_header(out, OPENAPI_X_REQUEST_ID, refs);
-    if (status == 503)
-        add_header(out, OPENAPI_RETRY_AFTER, refs);
-    if (status == 401 || status == 403)
-        add_header(out, OPENAPI_WWW_AUTHENTICATE, refs);
+    for (int header = OPENAPI_X_REQUEST_ID + 1; header < OPENAPI_HEADER_COUNT; header++) {
+        if (having[header] == count)
+            add_header(out, (enum openapi_header)header, refs);
+        else if (having[header] > 0)
+            add_maybe_header(out, (enum openapi_header)header, refs);
+    }
     buf_add_char(out, '}');
 }
 
@@ -231,12 +267,13 @@ static void add_problem_description(struct buf *out, const struct err_kind *cons
     json_add_member(out, "description", buf_slice(&text));
 }
 
-void openapi_add_problems(struct buf *out, const struct err_kind *const *kinds, size_t count,
+void openapi_add_problems(struct buf *out, const struct route *route,
+                          const struct err_kind *const *kinds, size_t count,
                           struct openapi_refs *refs)
 {
     buf_add_char(out, '{');
     add_problem_description(out, kinds, count);
-    add_problem_headers(out, kinds[0]->status, refs);
+    add_problem_headers(out, route, kinds, count, refs);
     buf_add(out, SLICE(",\"content\":{"));
     add_problem_content(out, kinds, count, refs);
     buf_add(out, SLICE("}}"));
@@ -248,6 +285,7 @@ static void add_unwell(struct buf *out, const struct route *route,
 {
     buf_add(out, SLICE("{\"description\":\"Not all is well.\",\"headers\":{"));
     add_header(out, OPENAPI_X_REQUEST_ID, refs);
+    add_maybe_header(out, OPENAPI_RETRY_AFTER, refs);
     buf_add(out, SLICE("},\"content\":{"));
     add_json_content(out, route, refs);
     buf_add_char(out, ',');
@@ -272,7 +310,7 @@ static void add_responses(struct buf *out, const struct route *route, struct ope
             add_ref(out, "responses", kinds[begin]->code, "");
             set_add(&refs->problems, kinds[begin]);
         } else {
-            openapi_add_problems(out, kinds + begin, end - begin, refs);
+            openapi_add_problems(out, route, kinds + begin, end - begin, refs);
         }
         begin = end;
     }
@@ -290,7 +328,7 @@ void openapi_add_operation(struct buf *out, const struct route *route, struct op
     buf_add(out, SLICE(",\"tags\":["));
     json_add_string(out, slice_from_cstr(contract_tag_find(route->path)->name));
     buf_add_char(out, ']');
-    add_access(out, route->scope, refs);
+    add_access(out, route, refs);
     json_add_name(out, "parameters");
     buf_add_char(out, '[');
     add_path_params(out, route->path);

@@ -16,12 +16,17 @@ enum openapi_header {
     OPENAPI_X_REQUEST_ID,
     OPENAPI_ETAG,
     OPENAPI_LOCATION,
-    OPENAPI_IDEMPOTENT_REPLAYED, /* the only one that may be missing */
+    OPENAPI_IDEMPOTENT_REPLAYED,
     OPENAPI_RETRY_AFTER,
     OPENAPI_WWW_AUTHENTICATE,
+    OPENAPI_ACCEPT,
+    OPENAPI_ACCEPT_PATCH,
+    OPENAPI_ACCEPT_ENCODING,
     OPENAPI_HEADER_COUNT
 };
 extern const char *const openapi_header_names[OPENAPI_HEADER_COUNT];
+/* Of the component that tells of a header field which an answer of several kinds may lack. */
+#define OPENAPI_MAYBE ".maybe"
 
 /* What the components must hold: nothing else is in them. */
 struct openapi_refs {
@@ -30,15 +35,17 @@ struct openapi_refs {
     struct openapi_set lists;    /* struct route: pages of its view, with its `more` */
     struct openapi_set problems; /* struct err_kind: alone under its status */
     struct openapi_set examples; /* struct err_kind */
-    bool headers[OPENAPI_HEADER_COUNT];
+    bool headers[OPENAPI_HEADER_COUNT], maybe_headers[OPENAPI_HEADER_COUNT];
     unsigned needs; /* of enum route_need: the header fields of a request */
     bool bearer;    /* somewhere a token is asked for */
 };
 
 /* Appends `"get":{...}` and notes what it refers to. */
 void openapi_add_operation(struct buf *out, const struct route *route, struct openapi_refs *refs);
-/* Appends the answer to one kind of error, `{...}`, or to all of one status. */
-void openapi_add_problems(struct buf *out, const struct err_kind *const *kinds, size_t count,
+/* Appends the answer to one kind of error, `{...}`, or to all of one status. `route` may be NULL,
+ * but then nothing is said of what depends on it. */
+void openapi_add_problems(struct buf *out, const struct route *route,
+                          const struct err_kind *const *kinds, size_t count,
                           struct openapi_refs *refs);
 
 #endif

@@ -98,8 +98,9 @@ static void add_sku_fault(struct ctx *ctx, struct slice sku)
     struct product owner;
     struct err unimportant = {0};
     if (product_find_sku(ctx->db, ctx->arena, sku, &owner, &unimportant))
-        fault_add(&ctx->faults, ctx->arena, "/", SLICE("sku"), "taken", "belongs to product %lld%s",
-                  (long long)owner.id, product_is_deleted(&owner) ? ", which is deleted" : "");
+        fault_add(&ctx->faults, ctx->arena, "/", SLICE("sku"), &FAULT_TAKEN,
+                  "belongs to product %lld%s", (long long)owner.id,
+                  product_is_deleted(&owner) ? ", which is deleted" : "");
 }
 
 static bool transact(struct edit *e, struct err *err)
@@ -161,11 +162,9 @@ static bool read_input(struct edit *e, struct err *err)
 }
 
 /* Preconditions are judged last: what fails anyway says why (RFC 9110 section 13.2.1). */
-static bool check_if_match(const struct edit *e, struct err *err)
+static bool check_precondition(const struct edit *e, struct err *err)
 {
-    struct slice etag = product_etag(&e->before, e->ctx->arena);
-    return etag_matches(e->ctx->request->if_match, etag) ||
-           err_fail(err, &ERR_PRECONDITION_FAILED, "now %.*s", SLICE_ARG(etag));
+    return ctx_precondition(e->ctx, product_etag(&e->before, e->ctx->arena), err);
 }
 
 static bool is_unchanged(const struct edit *e)
@@ -177,7 +176,7 @@ static bool is_unchanged(const struct edit *e)
 /* Makes the change of the version that was read. `*ret_again`: another one came between. */
 static bool edit_once(struct edit *e, bool *ret_again, struct err *err)
 {
-    if (!find_product(e, err) || !read_input(e, err) || !check_if_match(e, err))
+    if (!find_product(e, err) || !read_input(e, err) || !check_precondition(e, err))
         return false;
     if (is_unchanged(e))
         return reply_product(e->ctx, CHANGED, &e->before, err);

@@ -1,5 +1,7 @@
 #include "fcgi/api/product_input.h"
 
+#include "fcgi/api/errors.h"
+
 static const struct field fields[] = {
     FIELD_KEY(product_input, sku, REQUIRED, 1, 64),
     FIELD_LINE(product_input, name, REQUIRED, 1, 200),
@@ -11,13 +13,17 @@ static const struct field fields[] = {
     FIELD_I64(product_input, stock, REQUIRED, 0, PRODUCT_STOCK_MAX),
     FIELD_CHOICE(product_input, status, OPTIONAL, PRODUCT_STATUS_NAMES),
 };
-const struct schema product_input_schema = {"ProductInput", ARRAY(fields), .patch = false};
-const struct schema product_patch_schema = {"ProductPatch", ARRAY(fields), .patch = true};
+static const struct product_input fixed_defaults = {.description = SLICE_INIT("")};
+const struct schema product_input_schema = {"ProductInput", ARRAY(fields), .patch = false,
+                                            .defaults = &fixed_defaults};
+const struct schema product_patch_schema = {"ProductPatch", ARRAY(fields), .patch = true,
+                                            .example = "{\"stock\":12}"};
 
 static struct product_input make_defaults(const char *shop_currency)
 {
-    return (struct product_input){.description = SLICE(""),
-                                  .currency = slice_from_cstr(shop_currency)};
+    struct product_input in = fixed_defaults;
+    in.currency = slice_from_cstr(shop_currency);
+    return in;
 }
 
 /* A fault of the currency is told beside the schema's faults, not after them. */
@@ -26,9 +32,9 @@ static bool check_currency(const struct product_input *in, const char *shop_curr
 {
     if (slice_equal(in->currency, slice_from_cstr(shop_currency)))
         return true;
-    fault_add(faults, arena, "/", SLICE("currency"), "currency", "must be %s, not %.*s",
+    fault_add(faults, arena, "/", SLICE("currency"), &FAULT_CURRENCY, "must be %s, not %.*s",
               shop_currency, SLICE_ARG(in->currency));
-    return err_fail(err, &ERR_BODY_INVALID, "currency %.*s", SLICE_ARG(in->currency));
+    return err_fail(err, &ERR_BODY_INVALID, "/currency: not the shop's");
 }
 
 bool product_input_read(struct slice json, const char *shop_currency, struct arena *arena,

@@ -2,6 +2,7 @@
 
 #include "common/base/json_write.h"
 #include "fcgi/api/errors.h"
+#include "fcgi/api/page.h"
 #include "fcgi/api/product_input.h"
 
 #define LIMIT_DEFAULT 20
@@ -48,8 +49,8 @@ static const struct query_param list_params[] = {
     QUERY_I64(list_query, price_min, 0, PRODUCT_PRICE_MAX, "least price, in minor units"),
     QUERY_I64(list_query, price_max, 0, PRODUCT_PRICE_MAX, "greatest price, in minor units"),
     QUERY_BOOL(list_query, in_stock, "only products in stock, or only those out of it"),
-    QUERY_CHOICE(list_query, sort, PRODUCT_SORT_NAMES, "order; newest unless given"),
-    QUERY_I64(list_query, limit, 1, LIMIT_MAX, "products a page; 20 unless given"),
+    QUERY_CHOICE_OR(list_query, sort, PRODUCT_SORT_NAMES, 0, "order"),
+    QUERY_I64_OR(list_query, limit, 1, LIMIT_MAX, LIMIT_DEFAULT, "products a page"),
     QUERY_TEXT(list_query, cursor, 1, CURSOR_TEXT_MAX, "next_cursor of the page before"),
     QUERY_LIST(list_query, include, "total", "extra members of the answer"),
 };
@@ -70,29 +71,27 @@ static struct slice cursor_binding(const struct ctx *ctx, const struct product_f
     return buf_slice(&out);
 }
 
-/* Writes the items and, when there is a row more than fits the page, leaves its predecessor's key
- * in
- * `*ret_last`. */
-static bool write_items(struct ctx *ctx, struct db_rows *rows, int64_t limit,
-                        enum product_sort sort, struct cursor *ret_last, bool *ret_more,
-                        struct err *err)
+/* What a list is of, for the functions below. */
+struct list_source {
+    struct product_filter filter;
+    enum product_sort sort;
+};
+
+static bool list(struct ctx *ctx, const void *source, const struct cursor *after, int64_t limit,
+                 struct db_rows *ret, struct err *err)
 {
-    struct buf *body = &ctx->reply->body;
-    struct product row = {0};
-    int64_t count = 0;
-    buf_add(body, SLICE("{\"items\":["));
-    for (*ret_more = false; product_next(rows, &row, err); count++) {
-        if (count == limit) {
-            *ret_more = true;
-            break;
-        }
-        if (count > 0)
-            buf_add_char(body, ',');
-        view_write(body, &product_view, &row);
-        *ret_last = product_cursor(&row, sort);
-    }
-    buf_add_char(body, ']');
-    return db_rows_ok(rows);
+    const struct list_source *s = source;
+    return product_list(ctx->db, ctx->arena, &s->filter, s->sort, after, limit, ret, err);
+}
+
+static bool next(struct db_rows *rows, void *ret_row, struct err *err)
+{
+    return product_next(rows, ret_row, err);
+}
+
+static struct cursor key(const void *source, const void *row)
+{
+    return product_cursor(row, ((const struct list_source *)source)->sort);
 }
 
 static bool write_total(struct ctx *ctx, const struct product_filter *filter, struct err *err)
@@ -112,38 +111,36 @@ static bool check_prices(struct ctx *ctx, const struct product_filter *f, struct
 {
     if (!f->price_min.set || !f->price_max.set || f->price_min.value <= f->price_max.value)
         return true;
-    fault_add(&ctx->faults, ctx->arena, "/query/", SLICE("price_max"), "range",
+    fault_add(&ctx->faults, ctx->arena, "/query/", SLICE("price_max"), &FAULT_RANGE,
               "must not be below price_min");
     return err_fail(err, &ERR_QUERY_INVALID, "price_max below price_min");
 }
 
 bool product_list_handler(struct ctx *ctx, struct err *err)
 {
-    CLEANUP(db_rows_done) struct db_rows rows = {0};
-    struct list_query q = {.limit.value = LIMIT_DEFAULT};
+    struct list_query q = {0};
+    struct product row;
     if (!ctx_has_cursor_keys(ctx, err))
         return false;
     bool good = ctx_query(ctx, &q, err);
-    const struct product_filter filter = {q.category, q.brand, q.price_min, q.price_max,
-                                          q.in_stock};
-    if (!check_prices(ctx, &filter, err) || !good) /* told beside the other faults */
+    const struct list_source source = {
+        .filter = {q.category, q.brand, q.price_min, q.price_max, q.in_stock},
+        .sort = (enum product_sort)q.sort.value,
+    };
+    if (!check_prices(ctx, &source.filter, err) || !good) /* told beside the other faults */
         return false;
-    enum product_sort sort = (enum product_sort)q.sort.value; /* absent: 0, the newest */
-    struct slice binding = cursor_binding(ctx, &filter, sort);
-    struct cursor after = {0}, last = {0};
-    bool more = false;
-    if ((q.cursor.ptr &&
-         !cursor_read(&ctx->api->cursor_keys, binding, q.cursor, ctx->arena, &after, err)) ||
-        /* One row more than shown tells whether there is a next page. */
-        !product_list(ctx->db, ctx->arena, &filter, sort, q.cursor.ptr ? &after : NULL,
-                      q.limit.value + 1, &rows, err) ||
-        !write_items(ctx, &rows, q.limit.value, sort, &last, &more, err) ||
-        !reply_next_cursor(ctx, binding, more ? &last : NULL, err))
-        return false;
-    if (q.include.value & INCLUDE_TOTAL && !write_total(ctx, &filter, err))
-        return false;
-    buf_add_char(&ctx->reply->body, '}');
-    return reply_json(ctx, 200, err);
+    const struct page page = {.binding = cursor_binding(ctx, &source.filter, source.sort),
+                              .cursor = q.cursor,
+                              .limit = q.limit.value,
+                              .source = &source,
+                              .row = &row,
+                              .view = &product_view,
+                              .list = list,
+                              .next = next,
+                              .key = key};
+    return page_write(ctx, &page, NULL, err) &&
+           (!(q.include.value & INCLUDE_TOTAL) || write_total(ctx, &source.filter, err)) &&
+           page_end(ctx, err);
 }
 
 /* The version changes with every change of the product, and the id keeps tags of different products

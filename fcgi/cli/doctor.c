@@ -145,6 +145,43 @@ const struct doctor_rule doctor_rules[] = {
      {{1, "WORKERS", "WORKER_MAX_MEMORY_MB"}, {1, "POOL_BASE_MIB", NULL}},
      {{1, "MEMORY_MIB", NULL}},
      "the kernel kills workers that have grown before they are replaced for it"},
+    {"database-password-from-one-place",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "DATABASE_URL", NULL}},
+     {{1, "DATABASE_SECRET_ARN", NULL}},
+     "the password in the address is used, and a rotation of the secret makes it wrong"},
+    {"migrate-password-from-one-place",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "MIGRATE_DATABASE_URL", NULL}},
+     {{1, "MIGRATE_DATABASE_SECRET_ARN", NULL}},
+     "the password in the address is used, and a rotation of the secret makes it wrong"},
+    {"app-secret-from-one-place",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "APP_JWT_SECRET", NULL}},
+     {{1, "APP_JWT_SECRET_ARN", NULL}},
+     "the plain value is used and the secret never read: tasks that differ refuse each other's "
+     "cursors"},
+    {"cognito-secret-from-one-place",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "COGNITO_CLIENT_SECRET", NULL}},
+     {{1, "COGNITO_CLIENT_SECRET_ARN", NULL}},
+     "the plain value is used and the secret never read"},
+    {"keys-or-task-role",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "AWS_ACCESS_KEY_ID", NULL}},
+     {{1, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", NULL}},
+     "the keys are used, which nobody renews, and not the rights of the task's role"},
+    {"keys-or-endpoint",
+     DOCTOR_WARNING,
+     DOCTOR_ALONE,
+     {{1, "AWS_ACCESS_KEY_ID", NULL}},
+     {{1, "AWS_CONTAINER_CREDENTIALS_FULL_URI", NULL}},
+     "the keys are used, which nobody renews, and the endpoint is never asked"},
 };
 const size_t doctor_rules_count = COUNT(doctor_rules);
 
@@ -225,10 +262,32 @@ static bool add_terms(const struct doctor *doctor, const struct doctor_term *ter
     return known;
 }
 
+/* An address of a database says nothing of a secret unless it holds a password. */
+static bool is_set(const struct doctor *doctor, const char *name)
+{
+    struct db_target target = {0};
+    const char *value = doctor->lookup(name);
+    if (!value || !*value || !strstr(name, "DATABASE_URL"))
+        return value && *value;
+    bool has = !db_target_parse(value, &target) && target.password[0];
+    db_target_wipe(&target);
+    return has;
+}
+
+static enum doctor_result judge_alone(const struct doctor *doctor, const struct doctor_rule *rule,
+                                      struct buf *ret_text)
+{
+    const char *used = rule->left[0].name, *unused = rule->right[0].name;
+    buf_add_format(ret_text, "%s or %s alone", used, unused);
+    return is_set(doctor, used) && is_set(doctor, unused) ? DOCTOR_BROKEN : DOCTOR_HOLDS;
+}
+
 enum doctor_result doctor_judge(const struct doctor *doctor, const struct doctor_rule *rule,
                                 struct buf *ret_text)
 {
     int64_t left, right;
+    if (rule->relation == DOCTOR_ALONE)
+        return judge_alone(doctor, rule, ret_text);
     bool known = add_terms(doctor, rule->left, COUNT(rule->left), ret_text, &left);
     buf_add_format(ret_text, rule->relation == DOCTOR_UP_TO ? " <= " : " < ");
     known = add_terms(doctor, rule->right, COUNT(rule->right), ret_text, &right) && known;

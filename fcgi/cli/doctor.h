@@ -1,6 +1,7 @@
 /* doctor.h - proves that the settings fit to each other and to what surrounds the task: nginx, the
  * load balancer, RDS Proxy, the kernel and the task's memory. No single range can say that, so one
- * table of inequalities does; each names what happens when it does not hold.
+ * table of inequalities, and of settings that pass each other over, does; each names what happens
+ * when it does not hold.
  * nginx's values are those of the environment, or nginx's defaults: give both containers the same.
  */
 #ifndef FCGI_CLI_DOCTOR_H
@@ -17,8 +18,10 @@ struct doctor_term {
     const char *name, *times;
 };
 
-/* The sum of `left` must be below `right`, or at most equal to it with DOCTOR_UP_TO. */
-enum doctor_relation { DOCTOR_BELOW, DOCTOR_UP_TO };
+/* The sum of `left` must be below `right`, or at most equal to it with DOCTOR_UP_TO. DOCTOR_ALONE:
+ * not both of the first names may be set, whatever they say; an address of a database counts when
+ * it holds a password. */
+enum doctor_relation { DOCTOR_BELOW, DOCTOR_UP_TO, DOCTOR_ALONE };
 struct doctor_rule {
     const char *name;
     enum doctor_severity severity;
@@ -30,7 +33,7 @@ struct doctor_rule {
 /* What no setting says. Values come from outside, so a test gives its own. */
 struct doctor {
     const struct conf *conf;
-    char *(*lookup)(const char *name); /* nginx's variables: getenv */
+    char *(*lookup)(const char *name); /* nginx's variables, and what is set at all: getenv */
     int64_t somaxconn;                 /* -1: not known, its rules are left out */
     int64_t memory_mib;                /* -1: as above */
     int64_t descriptors;               /* -1: as above */

@@ -5,16 +5,33 @@
 #include "common/db/mysql.h"
 #include "common/run/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250 /* between two looks for one thing, however often workers ask */
+#define PAUSE_UNKNOWN_MS  5000
+#define ALARM_AFTER_MS    30000 /* of failures of what is not known: somebody must do something */
+#define HURRY_AT_LEAST_MS 250   /* between two looks for one thing, however often workers ask */
+/* How long a refusal of the database's login stands that nobody repeats; workers that wait for
+ * another login do, see worker.c. Its pauses are longer once a second of looking was in vain. */
+#define REFUSAL_STANDS_MS 2000
+#define LOGIN_LOOKS_EACH  4 /* looks at each of the pauses of 250, 500, 1000 and 2000 ms */
+/* After so many early ends a look is carried through, so that nothing is put off for ever. */
+#define GIVE_UP_MAX       20
 /* Between two looks for credentials because of refusals; a worker that was refused waits for 3 s.
  */
 #define SUSPECT_EVERY_MS  2000
 #define APP_SECRET_MIN    32
+
+/* Logins are copied whole between the two, here and where they are used. */
+#define SAME_ROOM(in_set, in_target)                                                               \
+    _Static_assert(sizeof((struct vault_set *)0)->in_set ==                                        \
+                       sizeof((struct db_target *)0)->in_target,                                   \
+                   "copied whole")
+SAME_ROOM(database_user, user);
+SAME_ROOM(database_password, password);
 
 const char *custody_item_name(enum custody_item item)
 {
@@ -79,13 +96,13 @@ void custody_plain(const struct conf *conf, struct vault_set *ret)
 
 /* ---- decisions ---- */
 
-int64_t custody_pause_ms(unsigned failures, uint32_t random_of_1000)
+int64_t custody_pause_ms(unsigned failures, bool known, uint32_t random_of_1000)
 {
-    int64_t pause_ms = PAUSE_FIRST_MS;
-    for (unsigned i = 1; i < failures && pause_ms < PAUSE_LAST_MS; i++)
+    int64_t pause_ms = PAUSE_FIRST_MS, last_ms = known ? PAUSE_LAST_MS : PAUSE_UNKNOWN_MS;
+    for (unsigned i = 1; i < failures && pause_ms < last_ms; i++)
         pause_ms *= 2;
-    if (pause_ms > PAUSE_LAST_MS)
-        pause_ms = PAUSE_LAST_MS;
+    if (pause_ms > last_ms)
+        pause_ms = last_ms;
     return pause_ms - pause_ms / 2 * (int64_t)random_of_1000 / 1000;
 }
 
@@ -111,8 +128,9 @@ static void swap_ring(struct vault_set *set)
 }
 
 bool custody_turn_ring(struct vault_set *set, struct slice current, struct slice previous,
-                       int64_t now_ms, int64_t interval_ms, int64_t *promote_at_ms)
+                       int64_t now_ms, int64_t interval_ms)
 {
+    int64_t *promote_at_ms = &set->promote_at_ms;
     if (set->app_secret_count == 0) { /* as if the current one had just come */
         put_in_ring(set, 0, previous.len > 0 ? previous : current);
         if (previous.len == 0)
@@ -127,9 +145,11 @@ bool custody_turn_ring(struct vault_set *set, struct slice current, struct slice
     }
     if (!is_in_ring(set, 1, current)) {
         put_in_ring(set, 1, current);
-        *promote_at_ms = now_ms + interval_ms;
+        *promote_at_ms = now_ms + 2 * interval_ms;
         return true;
     }
+    if (*promote_at_ms == 0) /* it is the old one, put back into force */
+        *promote_at_ms = now_ms + 2 * interval_ms;
     if (now_ms < *promote_at_ms)
         return false;
     swap_ring(set);
@@ -156,15 +176,22 @@ static struct credentials_settings credentials_settings_of(const struct conf *co
     };
 }
 
+/* An ARN says its region itself. */
+static struct slice region_of(const struct conf *conf, struct slice id)
+{
+    struct slice region = secrets_region_of(id);
+    return region.len > 0 ? region : slice_from_cstr(conf->aws_region);
+}
+
 static bool get_secret(struct aws_client *client, const struct conf *conf,
                        const struct credentials *credentials, const char *arn,
                        enum secret_stage stage, struct arena *arena, struct slice *ret,
                        struct err *err)
 {
-    struct slice id = slice_from_cstr(arn), region = secrets_region_of(id);
+    struct slice id = slice_from_cstr(arn);
     struct secret_value value;
     const struct aws_credentials key = credentials_view(credentials);
-    const struct secrets_place place = {region.len > 0 ? region : slice_from_cstr(conf->aws_region),
+    const struct secrets_place place = {region_of(conf, id),
                                         slice_from_cstr(conf->aws_endpoint_secrets_manager)};
     if (!secrets_get(client, &key, &place, id, stage, arena, &value, err))
         return false;
@@ -172,10 +199,17 @@ static bool get_secret(struct aws_client *client, const struct conf *conf,
     return true;
 }
 
+static bool has_credentials(const struct custody *c)
+{
+    return credentials_live(&c->set.credentials, aws_client_now_s(&c->client));
+}
+
 static bool needs_credentials(const struct custody *c, struct err *err)
 {
-    return credentials_live(&c->set.credentials, world_now_ms(c->world) / MS_PER_S) ||
-           err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment");
+    const char *why = c->items[CUSTODY_CREDENTIALS].failure.cause;
+    return has_credentials(c) ||
+           err_fail(err, &ERR_CREDENTIALS_ABSENT, "no AWS credentials at the moment%s%s",
+                    *why ? ": " : "", why);
 }
 
 static bool get(struct custody *c, enum custody_item item, enum secret_stage stage,
@@ -192,11 +226,13 @@ static bool look_credentials(struct custody *c, bool *ret_changed, struct err *e
 {
     CLEANUP(credentials_wipe) struct credentials fetched = {0};
     const struct credentials_settings settings = credentials_settings_of(c->conf);
-    int64_t now_s = world_now_ms(c->world) / MS_PER_S;
+    int64_t now_s = aws_client_now_s(&c->client);
     if (!credentials_fetch(&settings, &c->client, &c->arena, &fetched, err))
         return false;
     if (!credentials_live(&fetched, now_s))
-        return err_fail(err, &ERR_AWS_ANSWER, "credentials that have expired");
+        return err_fail(err, &ERR_AWS_ANSWER,
+                        "credentials with %" PRId64 " s to live, of which the last %d are not used",
+                        fetched.expires_s - now_s, CREDENTIALS_MARGIN_S);
     /* Those that AWS refuses are worse than any others, however long they have still to live. */
     if (!c->refused && !credentials_supersede(&c->set.credentials, &fetched, now_s))
         return true;
@@ -223,23 +259,64 @@ static void wipe_options(struct db_options *options)
     db_target_wipe(&options->target);
 }
 
-static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
+static bool is_published(const struct vault_set *set, const struct db_target *target)
 {
-    CLEANUP(wipe_options) struct db_options options = {0};
-    struct db_target *target = &options.target;
+    return set->login_known && strcmp(set->database_user, target->user) == 0 &&
+           strcmp(set->database_password, target->password) == 0;
+}
+
+/* Gets one version of the login and, unless it is the published one, tries it. True when it is
+ * good: `options` then holds it. `*ret_refused`: the database does not take it, as far as we know.
+ */
+static bool find_login(struct custody *c, enum secret_stage stage, struct db_options *options,
+                       bool *ret_refused, struct err *err)
+{
+    struct db_target *target = &options->target;
     struct slice text = {0};
-    if (!get(c, CUSTODY_DATABASE, SECRET_CURRENT, &text, err) ||
-        !settings_database(c->conf, c->conf->database_url, &options, err) ||
+    if (!get(c, CUSTODY_DATABASE, stage, &text, err) ||
+        !settings_database(c->conf, c->conf->database_url, options, err) ||
         !apply_login(text, &c->arena, target, err))
         return false;
-    if (c->set.login_known && strcmp(c->set.database_user, target->user) == 0 &&
-        strcmp(c->set.database_password, target->password) == 0)
+    if (!is_published(&c->set, target))
+        return c->try_login(c->try_ctx, target, ret_refused, err);
+    *ret_refused = c->login_refused_ms > 0;
+    return true;
+}
+
+/* A database that is away says nothing of a login. The first one is published all the same: what is
+ * missing then is the database, and once it is back nobody waits for another look here. */
+static bool is_first_login(const struct custody *c, const struct db_target *got)
+{
+    return !c->set.login_known && got->password[0];
+}
+
+/* The version in force, AWSCURRENT, comes first. While it is refused, a rotation may be under way
+ * that has given the database the password of AWSPENDING but has not moved AWSCURRENT yet; it takes
+ * seconds for that, and fails when its test does. What the database takes is right. */
+static bool look_database(struct custody *c, bool *ret_changed, struct err *err)
+{
+    CLEANUP(wipe_options) struct db_options current = {0}, pending = {0};
+    struct err failed = {0}, absent = {0};
+    bool refused = false, of_no_use = false;
+    const struct db_options *found = &current;
+    bool good = find_login(c, SECRET_CURRENT, &current, &refused, &failed);
+    if (refused && find_login(c, SECRET_PENDING, &pending, &of_no_use, &absent)) {
+        good = true;
+        found = &pending;
+    }
+    if (!good && !refused && is_first_login(c, &current.target))
+        good = true;
+    if (!good)
+        return err_fail(err, failed.kind, "%s", failed.cause);
+    if (is_published(&c->set, &found->target)) {
+        c->login_looks++;
         return true;
-    if (!c->try_login(c->try_ctx, target, err))
-        return false;
-    memcpy(c->set.database_user, target->user, sizeof target->user);
-    memcpy(c->set.database_password, target->password, sizeof target->password);
+    }
+    memcpy(c->set.database_user, found->target.user, sizeof found->target.user);
+    memcpy(c->set.database_password, found->target.password, sizeof found->target.password);
     *ret_changed = c->set.login_known = true;
+    c->login_refused_ms = 0;
+    c->login_looks = 0;
     return true;
 }
 
@@ -261,7 +338,7 @@ static bool look_app_secret(struct custody *c, bool *ret_changed, struct err *er
         previous = (struct slice){0};
     }
     *ret_changed = custody_turn_ring(&c->set, current, previous, world_monotonic_ms(c->world),
-                                     c->conf->secrets_interval_s * MS_PER_S, &c->promote_at_ms);
+                                     c->conf->secrets_interval_s * MS_PER_S);
     return true;
 }
 
@@ -324,14 +401,31 @@ static bool is_known(const struct vault_set *set, enum custody_item item)
     return true;
 }
 
-static bool try_on_mysql(void *ctx, const struct db_target *target, struct err *err)
+/* See db_options.login: the target holds the login already, and there is no other. */
+static bool note_refusal(void *ctx, bool refused, struct db_target *target, struct err *err)
+{
+    bool *noted = ctx;
+    (void)target;
+    (void)err;
+    *noted = refused;
+    return !refused;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): note_refusal() writes through it. */
+static bool try_on_mysql(void *ctx, const struct db_target *target, bool *ret_refused,
+                         struct err *err)
 {
     const struct custody *c = ctx;
     char storage[16];
     struct sql sql = {.text = BUF(storage)};
     CLEANUP(db_rows_done) struct db_rows rows = {0};
     struct db_options options = {
-        .target = *target, .max_age_ms = MS_PER_S, .max_idle_ms = MS_PER_S};
+        .target = *target,
+        .max_age_ms = MS_PER_S,
+        .max_idle_ms = MS_PER_S,
+        .login = note_refusal,
+        .login_ctx = ret_refused,
+    };
     struct db *db = db_open(&db_driver_mysql, &options, c->world, err);
     db_target_wipe(&options.target);
     sql_add_plain(&sql, "SELECT 1");
@@ -372,10 +466,12 @@ void custody_done(struct custody *c)
 }
 
 /* The wanted item that is most overdue; CUSTODY_ITEMS when there is none. Credentials come first
- * among equals: the others need them. */
+ * among equals: the others need them. Another login comes before all while requests wait for it. */
 static enum custody_item next_item(const struct custody *c)
 {
     int found = CUSTODY_ITEMS;
+    if (custody_is_urgent(c, 0))
+        return CUSTODY_DATABASE;
     for (int i = 0; i < CUSTODY_ITEMS; i++)
         if (c->items[i].wanted &&
             (found == CUSTODY_ITEMS || c->items[i].due_ms < c->items[found].due_ms))
@@ -402,38 +498,129 @@ static void hurry(struct custody *c, enum custody_item item, int64_t pause_ms)
         state->due_ms = soon_ms;
 }
 
+/* Between two looks for a login in place of a refused one. */
+static int64_t login_pause_ms(const struct custody *c)
+{
+    unsigned step = c->login_looks / LOGIN_LOOKS_EACH;
+    return (int64_t)HURRY_AT_LEAST_MS << (step < 3 ? step : 3);
+}
+
 void custody_hurry(struct custody *c, unsigned needs)
 {
-    if (needs & VAULT_NEED_LOGIN)
-        hurry(c, CUSTODY_DATABASE, HURRY_AT_LEAST_MS);
+    if (needs & VAULT_NEED_LOGIN && c->items[CUSTODY_DATABASE].wanted) {
+        if (c->login_refused_ms == 0)
+            c->login_looks = 0;
+        c->login_refused_ms = world_monotonic_ms(c->world);
+        hurry(c, CUSTODY_DATABASE, login_pause_ms(c));
+    }
     if (needs & VAULT_NEED_COGNITO)
         hurry(c, CUSTODY_COGNITO, HURRY_AT_LEAST_MS);
 }
 
+void custody_stop_when(struct custody *c, struct http_stop stop)
+{
+    c->stop = stop;
+}
+
+bool custody_is_urgent(const struct custody *c, unsigned needs)
+{
+    const struct custody_state *database = &c->items[CUSTODY_DATABASE];
+    int64_t now_ms = world_monotonic_ms(c->world);
+    if (!database->wanted || !has_credentials(c))
+        return false;
+    return (c->login_refused_ms > 0 && database->due_ms <= now_ms) ||
+           (needs & VAULT_NEED_LOGIN && database->looked_ms + login_pause_ms(c) <= now_ms);
+}
+
+static bool refusal_stands(const struct custody *c)
+{
+    return c->login_refused_ms > 0 &&
+           world_monotonic_ms(c->world) - c->login_refused_ms < REFUSAL_STANDS_MS;
+}
+
 static int64_t next_due_ms(const struct custody *c, enum custody_item item)
 {
-    int64_t now_ms = world_monotonic_ms(c->world), now_s = world_now_ms(c->world) / MS_PER_S;
+    int64_t now_ms = world_monotonic_ms(c->world), now_s = aws_client_now_s(&c->client);
     uint32_t random = world_random_below(c->world, 1000);
     if (c->items[item].failures > 0)
-        return now_ms + custody_pause_ms(c->items[item].failures, random);
+        return now_ms + custody_pause_ms(c->items[item].failures, is_known(&c->set, item), random);
     if (item == CUSTODY_CREDENTIALS)
         return now_ms +
                (credentials_renew_at(&c->set.credentials, now_s, random) - now_s) * MS_PER_S;
-    if (item == CUSTODY_APP_SECRET && c->promote_at_ms > 0)
-        return c->promote_at_ms;
+    if (item == CUSTODY_APP_SECRET && c->set.promote_at_ms > 0)
+        return c->set.promote_at_ms;
+    if (item == CUSTODY_DATABASE && refusal_stands(c))
+        return now_ms + login_pause_ms(c);
     int64_t interval_ms = c->conf->secrets_interval_s * MS_PER_S;
     return now_ms + interval_ms - interval_ms / 10 * random / 1000;
+}
+
+static void note_error(struct custody *c, enum custody_item item, const struct err *err)
+{
+    struct custody_state *state = &c->items[item];
+    int64_t now_ms = world_monotonic_ms(c->world);
+    if (!err->kind)
+        state->good_ms = now_ms;
+    else if (!state->failure.kind)
+        state->failing_since_ms = now_ms;
+    state->failure = *err;
+}
+
+/* Without it the task never gets ready, and it does not seem to pass by itself. */
+static bool is_alarming(const struct custody *c, enum custody_item item)
+{
+    return !is_known(&c->set, item) &&
+           world_monotonic_ms(c->world) - c->items[item].failing_since_ms >= ALARM_AFTER_MS;
 }
 
 static void log_look(const struct custody *c, enum custody_item item, bool changed,
                      const struct err *err)
 {
+    struct slice id = slice_from_cstr(secret_of(c->conf, item)), none = {0};
     if (changed)
         log_info("secret.changed", KV_STR("item", custody_item_name(item)));
     else if (err->kind)
-        log_warn("secret.failed", KV_STR("item", custody_item_name(item)),
-                 KV_I64("failures", c->items[item].failures), KV_STR("code", err->kind->code),
-                 KV_STR("cause", err->cause));
+        LOG_EVENT(is_alarming(c, item) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "secret.failed",
+                  KV_STR("item", custody_item_name(item)), KV_SLICE("secret_id", id),
+                  KV_SLICE("region", id.len > 0 ? region_of(c->conf, id) : none),
+                  KV_I64("failures", c->items[item].failures), KV_STR("code", err->kind->code),
+                  KV_STR("cause", err->cause));
+}
+
+/* Those that AWS refuses may have been revoked before their time; those that are new may open what
+ * the old ones did not. */
+static void follow_up(struct custody *c, enum custody_item item, bool changed,
+                      const struct err *err)
+{
+    if (item != CUSTODY_CREDENTIALS) {
+        if (err->kind == &ERR_AWS_REFUSED) {
+            c->refused = true;
+            hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
+        }
+        return;
+    }
+    c->refused = c->refused && err->kind;
+    for (int i = 0; changed && i < CUSTODY_ITEMS; i++)
+        if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
+            c->items[i].due_ms = world_monotonic_ms(c->world);
+}
+
+static void note_look(struct custody *c, enum custody_item item, bool changed,
+                      const struct err *err)
+{
+    struct custody_state *state = &c->items[item];
+    state->given_up = 0;
+    state->failures = err->kind ? state->failures + 1 : 0;
+    state->due_ms = next_due_ms(c, item);
+    state->looked_ms = world_monotonic_ms(c->world);
+    if (item == CUSTODY_DATABASE && !refusal_stands(c))
+        c->login_refused_ms = 0;
+    follow_up(c, item, changed, err);
+    note_error(c, item, err);
+    if (item == CUSTODY_BUCKET)
+        note_bucket(c, err);
+    else
+        log_look(c, item, changed, err);
 }
 
 bool custody_look(struct custody *c)
@@ -445,25 +632,16 @@ bool custody_look(struct custody *c)
     bool changed = false;
     if (item == CUSTODY_ITEMS || c->items[item].due_ms > world_monotonic_ms(c->world))
         return false;
-    bool good = looks[item](c, &changed, &err);
-    struct custody_state *state = &c->items[item];
-    state->failures = good ? 0 : state->failures + 1;
-    state->due_ms = next_due_ms(c, item);
-    state->looked_ms = world_monotonic_ms(c->world);
-    if (item == CUSTODY_CREDENTIALS) {
-        c->refused = c->refused && !good;
-    } else if (err.kind == &ERR_AWS_REFUSED) { /* they may have been revoked before their time */
-        c->refused = true;
-        hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
+    bool can_wait = item != CUSTODY_DATABASE && c->items[item].given_up < GIVE_UP_MAX;
+    c->client.stop = can_wait && c->stop.is_asked ? &c->stop : NULL;
+    (void)!looks[item](c, &changed, &err);
+    c->client.stop = NULL;
+    if (err.kind == &ERR_AWS_INTERRUPTED) { /* it was no failure, and is next but one */
+        c->items[item].given_up++;
+        c->items[item].due_ms = world_monotonic_ms(c->world) + HURRY_AT_LEAST_MS;
+    } else {
+        note_look(c, item, changed, &err);
     }
-    if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
-        for (int i = 0; i < CUSTODY_ITEMS; i++)
-            if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */
-                c->items[i].due_ms = world_monotonic_ms(c->world);
-    if (item == CUSTODY_BUCKET)
-        note_bucket(c, &err);
-    else
-        log_look(c, item, changed, &err);
     explicit_bzero(c->arena.base, c->arena.used);
     arena_reset(&c->arena);
     return changed;
@@ -477,6 +655,36 @@ void custody_list_missing(const struct custody *c, struct buf *out)
         buf_add(out, out->len > 0 ? SLICE(", ") : SLICE(""));
         buf_add_cstr(out, custody_item_name((enum custody_item)i));
     }
+}
+
+static void add_cut(struct buf *out, struct slice text)
+{
+    size_t left = out->cap - out->len;
+    buf_add(out, (struct slice){text.ptr, text.len < left ? text.len : left});
+}
+
+void custody_list_errors(const struct custody *c, struct buf *out)
+{
+    for (int i = 0; i < CUSTODY_BUCKET; i++) {
+        const struct err *failure = &c->items[i].failure;
+        bool follows = i != CUSTODY_CREDENTIALS && failure->kind == &ERR_CREDENTIALS_ABSENT;
+        if (!c->items[i].wanted || !failure->kind || (follows && out->len > 0))
+            continue; /* for want of credentials: said already */
+        struct slice parts[] = {out->len > 0 ? SLICE("; ") : SLICE(""),
+                                slice_from_cstr(custody_item_name((enum custody_item)i)),
+                                SLICE(": "), slice_from_cstr(failure->cause)};
+        for (size_t k = 0; k < COUNT(parts); k++)
+            add_cut(out, parts[k]);
+    }
+}
+
+int64_t custody_checked_ms(const struct custody *c)
+{
+    int64_t oldest_ms = INT64_MAX;
+    for (int i = CUSTODY_DATABASE; i < CUSTODY_BUCKET; i++)
+        if (c->items[i].wanted && c->items[i].good_ms < oldest_ms)
+            oldest_ms = c->items[i].good_ms;
+    return oldest_ms == INT64_MAX ? 0 : oldest_ms;
 }
 
 /* ---- once ---- */

@@ -24,11 +24,15 @@ enum custody_item {
 };
 const char *custody_item_name(enum custody_item item);
 
-struct custody_state { /* of one item */
-    bool wanted;       /* the settings name it */
-    int64_t due_ms;    /* monotonic */
-    int64_t looked_ms; /* monotonic: when it was last looked for */
-    unsigned failures; /* in a row */
+struct custody_state {        /* of one item */
+    bool wanted;              /* the settings name it */
+    int64_t due_ms;           /* monotonic */
+    int64_t looked_ms;        /* monotonic: when it was last looked for */
+    unsigned failures;        /* in a row */
+    unsigned given_up;        /* looks in a row that ended early for something more urgent */
+    int64_t failing_since_ms; /* monotonic; of the first of them */
+    int64_t good_ms;          /* monotonic: when it was last got; 0: never by this process */
+    struct err failure;       /* of the last look; no kind: it was good */
 };
 
 struct custody {
@@ -41,9 +45,15 @@ struct custody {
     enum bucket_state bucket;
     char bucket_error[200]; /* why it is not BUCKET_UP */
     bool refused;           /* AWS has refused the credentials since they were last looked for */
-    int64_t promote_at_ms;  /* monotonic: when the new application secret begins to sign */
-    /* Connects with a login, to see whether the database takes it. A seam for tests. */
-    bool (*try_login)(void *ctx, const struct db_target *target, struct err *err);
+    /* The database has refused the login that is published: when somebody last said so (monotonic;
+     * 0: not since the login changed), and how many looks in a row have found no other. */
+    int64_t login_refused_ms;
+    unsigned login_looks;
+    struct http_stop stop; /* see custody_stop_when() */
+    /* Connects with a login, to see whether the database takes it; `*ret_refused`: it takes
+     * connections, but not this login. A seam for tests. */
+    bool (*try_login)(void *ctx, const struct db_target *target, bool *ret_refused,
+                      struct err *err);
     void *try_ctx;
 };
 
@@ -58,19 +68,34 @@ void custody_done(struct custody *custody);
 /* Whether the settings name anything that needs AWS. */
 bool custody_needs_aws(const struct conf *conf);
 
-/* Looks after the one thing that is most overdue; true when `set` changed and must be published.
- * Failures are logged. Takes at most CUSTODY_LOOK_MAX_MS beyond a try of a database login. */
+/* Looks after the one thing that is most overdue, but first for another database login when the
+ * published one is refused; true when `set` changed and must be published. Failures are logged.
+ * Takes at most CUSTODY_LOOK_MAX_MS beyond a try of a database login. */
 bool custody_look(struct custody *custody);
 #define CUSTODY_LOOK_MAX_MS 10000
 /* How long there is nothing to do. */
 int64_t custody_wait_ms(const struct custody *custody);
-/* Workers were refused: what they need (enum vault_need, none or more) is due now, unless it just
- * was. */
+/* Somebody was refused: what is needed (enum vault_need, none or more) is due now, unless it just
+ * was. A login is looked for again and again, at growing pauses, for as long as refusals are told.
+ */
 void custody_hurry(struct custody *custody, unsigned needs);
+/* Looks that can wait end early, and come again behind it, when `stop` says that something else
+ * cannot; one for a database login never does. Borrowed by value. */
+void custody_stop_when(struct custody *custody, struct http_stop stop);
+/* Whether a look for another login is due because workers are refused; `needs` is what they ask for
+ * at the moment (vault_needs()). */
+bool custody_is_urgent(const struct custody *custody, unsigned needs);
 
 /* What is wanted and not known, "database_secret, app_secret" say, into `out`; nothing when all
  * is there. */
 void custody_list_missing(const struct custody *custody, struct buf *out);
+
+/* Why what is wanted could not be got at the last look, "app_secret: cause; ...", into `out`; cut
+ * where it is full. Of the bucket, `bucket_error` says so. */
+void custody_list_errors(const struct custody *custody, struct buf *out);
+/* When every wanted secret had last been got (monotonic): what is known is at most that old. 0: one
+ * never was by this process, or none is wanted. */
+int64_t custody_checked_ms(const struct custody *custody);
 
 /* For commands that run once: completes `target` with the user and password of the secret; nothing
  * to do when `arn` is empty or the target has a password. Errors: those of credentials_fetch() and
@@ -80,14 +105,16 @@ bool custody_complete(const struct conf *conf, const char *arn, const struct wor
 
 /* ---- the decisions, pure ---- */
 
-/* The pause behind the n-th failure in a row: 1 s, doubled up to a minute, less up to a half. */
-int64_t custody_pause_ms(unsigned failures, uint32_t random_of_1000);
+/* The pause behind the n-th failure in a row: 1 s, doubled up to a minute, less up to a half. For
+ * something of which nothing is `known` up to 5 s only: the task serves nobody without it. */
+int64_t custody_pause_ms(unsigned failures, bool known, uint32_t random_of_1000);
 
 /* Puts the current and (may be empty) previous application secret into the ring. A secret that is
- * new to this task is accepted at once but begins to sign only an interval later, when all tasks
- * have heard of it: a cursor must be good on whichever of them gets it back. True when the ring
- * changed; `*promote_at_ms` says when to look again (0: no need). */
+ * new to this task is accepted at once but begins to sign only two intervals later, when all tasks
+ * have surely heard of it (they look once in one, but a look may be late or fail): a cursor must be
+ * good on whichever of them gets it back. True when the ring changed; `set->promote_at_ms` says
+ * when to look again (0: no need). */
 bool custody_turn_ring(struct vault_set *set, struct slice current, struct slice previous,
-                       int64_t now_ms, int64_t interval_ms, int64_t *promote_at_ms);
+                       int64_t now_ms, int64_t interval_ms);
 
 #endif

@@ -68,12 +68,37 @@ struct keeper {
     enum database_state database;
 };
 
-/* The keeper's own connection uses what is published; it never waits for anything better. */
+/* Looks after one secret and publishes what is new; true when that is another database login. */
+static bool look_at_secrets(struct keeper *k)
+{
+    uint64_t before = vault_login_version(k->vault);
+    if (custody_look(&k->custody))
+        vault_publish(k->vault, &k->custody.set);
+    return vault_login_version(k->vault) != before;
+}
+
+/* Nobody else might look for another login, and the database is not down for the want of one: as
+ * workers do, it waits until the next look is due and has been taken. Once it is said to be down,
+ * there is nothing to wait for: what else the keeper does is of more use. */
+static bool find_other_login(struct keeper *k)
+{
+    for (int i = 0; i < LOGIN_WAIT_MS / LOGIN_POLL_MS; i++) {
+        custody_hurry(&k->custody, VAULT_NEED_LOGIN);
+        if (look_at_secrets(k))
+            return true;
+        if (k->database != DATABASE_UP || !k->custody.items[CUSTODY_DATABASE].wanted)
+            return false;
+        usleep(LOGIN_POLL_MS * 1000);
+    }
+    return false;
+}
+
+/* The keeper's own connection uses what is published. */
 static bool login(void *ctx, bool refused, struct db_target *target, struct err *err)
 {
-    const struct keeper *k = ctx;
+    struct keeper *k = ctx;
     const struct vault_set *set = &k->custody.set;
-    if (refused)
+    if (refused && !find_other_login(k))
         return false;
     if (!set->login_known)
         return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
@@ -94,6 +119,20 @@ static bool open_database(struct keeper *k, const struct world *world, struct er
     return k->db != NULL;
 }
 
+/* Requests wait for another database login. */
+static bool must_find_login(void *ctx)
+{
+    const struct keeper *k = ctx;
+    return custody_is_urgent(&k->custody, vault_needs(k->vault));
+}
+
+/* Or one waits for a key of the user pool. */
+static bool must_hurry(void *ctx)
+{
+    const struct keeper *k = ctx;
+    return must_find_login(ctx) || key_keeper_is_urgent(&k->keys);
+}
+
 static bool open_custody(struct keeper *k, const struct world *world, struct err *err)
 {
     CLEANUP(vault_set_wipe) struct vault_set start;
@@ -106,29 +145,38 @@ static bool open_custody(struct keeper *k, const struct world *world, struct err
             return false;
         outside = http_client_outside(k->http);
     }
-    return custody_init(k->conf, world, outside, &start, &k->custody, err) &&
-           key_keeper_init(k->conf, world, outside, &k->vault->keys, &k->keys, err);
-}
-
-static void look_at_secrets(struct keeper *k)
-{
-    if (!custody_look(&k->custody))
-        return;
-    vault_publish(k->vault, &k->custody.set);
-    db_renew(k->db);
+    if (!custody_init(k->conf, world, outside, &start, &k->custody, err) ||
+        !key_keeper_init(k->conf, world, outside, &k->vault->keys, &k->keys, err))
+        return false;
+    custody_stop_when(&k->custody, (struct http_stop){must_hurry, k});
+    key_keeper_stop_when(&k->keys, (struct http_stop){must_find_login, k});
+    return true;
 }
 
 /* By the monotonic clock, as all that is published; 0: never. */
-static int64_t credentials_end_ms(const struct credentials *c, const struct world *world)
+static int64_t credentials_end_ms(const struct custody *custody, const struct world *world)
 {
-    if (c->expires_s == 0)
+    int64_t expires_s = custody->set.credentials.expires_s;
+    if (expires_s == 0)
         return 0;
-    return world_monotonic_ms(world) + c->expires_s * MS_PER_S - world_now_ms(world);
+    return world_monotonic_ms(world) + (expires_s - aws_client_now_s(&custody->client)) * MS_PER_S;
+}
+
+/* While no login is known there is nothing to look with, and nothing is said of the database. */
+static struct snapshot look_or_wait(struct keeper *k, const struct world *world)
+{
+    const char *why = k->custody.items[CUSTODY_DATABASE].failure.cause;
+    struct snapshot unknown = {.database = DATABASE_UNKNOWN};
+    if (k->custody.set.login_known)
+        return keeper_look(k->db, world, &k->arena);
+    (void)snprintf(unknown.error, sizeof unknown.error, "no database password yet%s%.150s",
+                   *why ? ": " : "", why);
+    return unknown;
 }
 
 static void look_at_database(struct keeper *k, const struct world *world, struct scoreboard *board)
 {
-    struct snapshot seen = keeper_look(k->db, world, &k->arena);
+    struct snapshot seen = look_or_wait(k, world);
     struct buf missing = BUF(seen.missing);
     custody_list_missing(&k->custody, &missing);
     key_keeper_describe(&k->keys, &seen);
@@ -136,7 +184,10 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
         buf_add(&missing, missing.len > 0 ? SLICE(", keys") : SLICE("keys"));
     if (!buf_cstr(&missing))
         copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
-    seen.credentials_end_ms = credentials_end_ms(&k->custody.set.credentials, world);
+    struct buf errors = {seen.secrets_error, 0, sizeof seen.secrets_error - 1, false};
+    custody_list_errors(&k->custody, &errors); /* the rest of the field is zero */
+    seen.secrets_checked_ms = custody_checked_ms(&k->custody);
+    seen.credentials_end_ms = credentials_end_ms(&k->custody, world);
     seen.bucket = k->custody.bucket;
     copy_text(seen.bucket_error, sizeof seen.bucket_error,
               slice_from_cstr(k->custody.bucket_error));
@@ -190,7 +241,8 @@ int keeper_run(const struct conf *conf, const struct world *world, struct scoreb
     log_info("keeper.started", KV_I64("pid", getpid()));
     while (!end_asked) {
         key_keeper_look(&k.keys); /* a request may be waiting for it */
-        look_at_secrets(&k);
+        if (look_at_secrets(&k))
+            db_renew(k.db);
         look_at_database(&k, world, board);
         custody_hurry(&k.custody, vault_wait(vault, next_wait_ms(&k), &wait_mask));
     }

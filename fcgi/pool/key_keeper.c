@@ -58,6 +58,7 @@ static bool fetch(struct key_keeper *k, struct jwks *ret, struct err *err)
         .answer_max = JWKS_DOCUMENT_MAX,
         .connect_timeout_ms = CONNECT_MS,
         .timeout_ms = KEY_FETCH_MAX_MS,
+        .stop = k->stop.is_asked ? &k->stop : NULL,
     };
     struct http_answer answer = {0};
     const char *fault = NULL;
@@ -104,7 +105,7 @@ static int64_t next_due_ms(const struct key_keeper *k)
 {
     int64_t now_ms = world_monotonic_ms(k->world);
     uint32_t random = world_random_below(k->world, 1000);
-    int64_t pause_ms = custody_pause_ms(k->failures, random);
+    int64_t pause_ms = custody_pause_ms(k->failures, true, random);
     if (k->failures > 0)
         return now_ms + (pause_ms < PAUSE_LAST_MS ? pause_ms : PAUSE_LAST_MS);
     int64_t interval_ms = k->conf->jwks_refresh_s * MS_PER_S;
@@ -116,11 +117,14 @@ static void try_once(struct key_keeper *k, uint64_t asks)
     struct jwks keys = {0};
     struct err err = {0};
     int64_t begun_ms = world_monotonic_ms(k->world);
-    if (fetch(k, &keys, &err))
+    bool fetched = fetch(k, &keys, &err);
+    arena_reset(&k->arena);
+    if (err.kind == &ERR_AWS_INTERRUPTED) /* it is as due as before */
+        return;
+    if (fetched)
         keep(k, &keys, begun_ms);
     else
         note_failure(k, &err);
-    arena_reset(&k->arena);
     k->tried_ms = world_monotonic_ms(k->world);
     k->due_ms = next_due_ms(k);
     key_board_answer(k->board, asks, k->failures > 0);
@@ -145,6 +149,18 @@ int64_t key_keeper_wait_ms(const struct key_keeper *k)
         k->tried_ms + ASK_AT_LEAST_MS < at_ms)
         at_ms = k->tried_ms + ASK_AT_LEAST_MS;
     return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+void key_keeper_stop_when(struct key_keeper *k, struct http_stop stop)
+{
+    k->stop = stop;
+}
+
+bool key_keeper_is_urgent(const struct key_keeper *k)
+{
+    uint64_t asks;
+    return key_keeper_is_wanted(k->conf) && k->failures == 0 &&
+           key_board_is_asked(k->board, &asks) && key_keeper_wait_ms(k) == 0;
 }
 
 void key_keeper_look(struct key_keeper *k)

@@ -22,6 +22,7 @@ struct key_keeper {
     struct key_set set;       /* what is published */
     int64_t due_ms, tried_ms; /* monotonic; when the last attempt ended */
     unsigned failures;        /* in a row */
+    struct http_stop stop;    /* see key_keeper_stop_when() */
     bool expired_logged;
     char error[200];
 };
@@ -40,6 +41,11 @@ void key_keeper_done(struct key_keeper *keeper);
  * KEY_FETCH_MAX_MS. */
 void key_keeper_look(struct key_keeper *keeper);
 #define KEY_FETCH_MAX_MS 2500
+/* A fetch ends early, and comes again, when `stop` says that something else is more urgent.
+ * Borrowed by value. */
+void key_keeper_stop_when(struct key_keeper *keeper, struct http_stop stop);
+/* Whether a request waits for a fetch that may begin. */
+bool key_keeper_is_urgent(const struct key_keeper *keeper);
 /* How long there is nothing to do, unless a worker asks. */
 int64_t key_keeper_wait_ms(const struct key_keeper *keeper);
 /* Fills in what the snapshot says of keys. */

@@ -84,14 +84,14 @@ static bool open_signals(struct master *m, struct err *err)
 }
 
 /* A look that takes as long as a database can make it, and two that were missed. Where secrets are
- * looked after, a look for one may come between, and a try of a new login; a fetch of keys as well.
- */
+ * looked after, a look for one may come between and another within it (when the keeper's own login
+ * is refused), and a try of a new login; a fetch of keys as well. */
 static int64_t stale_ms(const struct conf *conf)
 {
     int64_t database_ms =
         (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
     return 3 * conf->keeper_interval_ms + database_ms +
-           (custody_needs_aws(conf) ? CUSTODY_LOOK_MAX_MS + database_ms : 0) +
+           (custody_needs_aws(conf) ? INT64_C(2) * CUSTODY_LOOK_MAX_MS + database_ms : 0) +
            (key_keeper_is_wanted(conf) ? KEY_FETCH_MAX_MS : 0);
 }
 

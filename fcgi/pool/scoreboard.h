@@ -116,6 +116,8 @@ struct snapshot {
     int64_t schema_version, latency_ms;
     char server[64], error[200];
     char missing[128];          /* secrets that are not there yet, as words; "" when all are */
+    char secrets_error[400];    /* why the last looks for secrets failed; "" when none did */
+    int64_t secrets_checked_ms; /* monotonic: all were read since; 0: not all were read yet */
     int64_t credentials_end_ms; /* monotonic; 0: never, or there are none */
     enum bucket_state bucket;
     char bucket_error[200];

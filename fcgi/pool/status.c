@@ -250,6 +250,12 @@ static void write_secrets(struct buf *out, const struct snapshot *seen, int64_t 
         buf_add_i64(out, (seen->credentials_end_ms - now_ms) / MS_PER_S);
     else
         buf_add(out, SLICE("null"));
+    json_add_name(out, "checked_s_ago");
+    if (seen->secrets_checked_ms != 0)
+        buf_add_i64(out, (now_ms - seen->secrets_checked_ms) / MS_PER_S);
+    else
+        buf_add(out, SLICE("null"));
+    json_add_member(out, "error", slice_from_cstr(seen->secrets_error));
     buf_add_char(out, '}');
 }
 

@@ -110,7 +110,9 @@ static bool ask(struct token_check *t, uint64_t hash, struct slice kid, struct e
     uint64_t number = 0;
     bool ring = false;
     struct key_board *board = &t->vault->keys;
-    size_t places = (size_t)(t->conf->workers + 1) / 2; /* the others go on serving */
+    /* The others go on serving; one alone has no others, and must learn of new keys all the same.
+     */
+    size_t places = t->conf->workers > 1 ? (size_t)t->conf->workers / 2 : 1;
     int place = key_board_enter(board, hash, places, world_monotonic_ms(t->world),
                                 TOKEN_WAIT_MS / MS_PER_S);
     if (place < 0)

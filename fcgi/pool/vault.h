@@ -21,6 +21,8 @@ struct vault_set {
     char database_user[128], database_password[256];
     size_t app_secret_count; /* [0] is the one that signs */
     char app_secrets[MAC_RING_MAX][VAULT_SECRET_MAX + 1];
+    int64_t promote_at_ms; /* monotonic: when [1] begins to sign; 0: it is the one before. Here, so
+                              that the next keeper knows it, too */
     char cognito_client_secret[VAULT_SECRET_MAX + 1];
     struct credentials credentials;
 };
@@ -60,8 +62,18 @@ uint64_t vault_login_version(const struct vault *vault);
 void vault_ring(struct vault *vault);
 /* By a worker: the keeper shall look at once. */
 void vault_ask(struct vault *vault, enum vault_need need);
+/* Whoever's login the database refuses waits so long for another, and looks so often whether it has
+ * come. */
+#define LOGIN_WAIT_MS 3000
+#define LOGIN_POLL_MS 10
 /* By the keeper: waits until asked, `ms` are over, or a signal comes; `mask` is blocked meanwhile.
  * Returns what it was asked for since the last call: enum vault_need, none or more. */
 unsigned vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask);
+/* By the keeper, in the midst of something: what it is being asked for; the next vault_wait() says
+ * so again. */
+static inline unsigned vault_needs(struct vault *vault)
+{
+    return atomic_load_explicit(&vault->needs, memory_order_relaxed);
+}
 
 #endif

@@ -37,10 +37,10 @@
  * log. */
 #define ATTEMPTS_MAX      3
 
-/* A worker whose login is refused waits so long for another, and asks for one so often. */
-#define LOGIN_WAIT_MS      3000
-#define LOGIN_POLL_MS      10
-#define LOGIN_ASK_AGAIN_MS 10000
+/* A worker that waits for another login asks for one so often meanwhile: the first look may have
+ * come too early. After waiting in vain it fails at once for a moment. */
+#define LOGIN_ASK_MS      250
+#define LOGIN_FAIL_FOR_MS 1000
 
 struct worker {
     const struct conf *conf;
@@ -50,7 +50,7 @@ struct worker {
     struct vault *vault;
     uint64_t secrets_version; /* of what is in use; see take_secrets() */
     uint64_t login_version;   /* of the login that was used last */
-    int64_t ask_login_at_ms;  /* monotonic: asked in vain, not again before */
+    int64_t ask_login_at_ms;  /* monotonic: waited in vain, not again before */
     struct connections connections;
     struct db *db;
     struct api api;
@@ -81,18 +81,19 @@ static bool open_signals(struct worker *w, struct err *err)
  * request has no better use for the time: without the database it would fail. */
 static bool wait_for_other_login(struct worker *w)
 {
-    int64_t begun_ms = world_monotonic_ms(w->world);
-    if (vault_login_version(w->vault) == w->login_version) {
-        if (begun_ms < w->ask_login_at_ms)
-            return false;
-        vault_ask(w->vault, VAULT_NEED_LOGIN);
-    }
+    int64_t begun_ms = world_monotonic_ms(w->world), ask_at_ms = begun_ms;
     while (vault_login_version(w->vault) == w->login_version) {
         int64_t now_ms = world_monotonic_ms(w->world);
+        if (begun_ms < w->ask_login_at_ms)
+            return false;
         if (now_ms - begun_ms > LOGIN_WAIT_MS) {
             /* There is none: the next requests shall not wait in vain as well. */
-            w->ask_login_at_ms = now_ms + LOGIN_ASK_AGAIN_MS;
+            w->ask_login_at_ms = now_ms + LOGIN_FAIL_FOR_MS;
             return false;
+        }
+        if (now_ms >= ask_at_ms) {
+            vault_ask(w->vault, VAULT_NEED_LOGIN);
+            ask_at_ms = now_ms + LOGIN_ASK_MS;
         }
         usleep(LOGIN_POLL_MS * 1000);
     }
@@ -218,6 +219,7 @@ static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *r
     *ret = (struct request){
         .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
         .content_type = param(fcgi, "CONTENT_TYPE"),
+        .content_encoding = param(fcgi, "HTTP_CONTENT_ENCODING"),
         .accept = param(fcgi, "HTTP_ACCEPT"),
         .if_match = param(fcgi, "HTTP_IF_MATCH"),
         .if_none_match = param(fcgi, "HTTP_IF_NONE_MATCH"),

@@ -112,14 +112,18 @@ class App:
         return http_status(lambda: _UnixConnection(self.folder.socket("status")), path)
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
-        env = {**os.environ, **self.settings(), **more}
-        for name in ("MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_SECRET_ARN"):
-            if name not in more:
-                env.pop(name, None)
+        passed = {name: value for name, value in os.environ.items() if not self._is_ours(name)}
+        return {**passed, **self.settings(), **more}
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether this setting is the stack's, set or not: what a developer's shell holds for work
+        on a real account must neither win over the stand-ins nor reach them."""
+        families = [("DATABASE_", "_SECRET_ARN"), ("APP_JWT_SECRET", ""), ("MIGRATE_DATABASE_", "")]
         if self.aws.is_wanted:
-            env.pop("APP_JWT_SECRET", None)
-            env.pop("COGNITO_CLIENT_SECRET", None)
-        return env
+            families += [("AWS_", ""), ("COGNITO_CLIENT_SECRET", "")]
+        if self.cognito.is_wanted:
+            families += [("COGNITO_", "")]
+        return any(name.startswith(start) and name.endswith(end) for start, end in families)
 
     def _command(
         self, *arguments: str, env: dict[str, str] | None = None, **streams: object

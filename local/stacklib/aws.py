@@ -17,7 +17,8 @@ from .folder import Folder, write_private
 from .process import Process, free_port, start
 
 SERVER = Path(__file__).with_name("aws_server.py")
-ARN = "arn:aws:secretsmanager:us-east-2:000000000000:secret:cbu"
+REGION = "us-east-2"
+ARN = f"arn:aws:secretsmanager:{REGION}:000000000000:secret:cbu"
 DATABASE, MIGRATE, APP = f"{ARN}/database", f"{ARN}/migrate", f"{ARN}/app"
 COGNITO = f"{ARN}/cognito"
 BUCKET = "cbu-images"
@@ -41,6 +42,7 @@ class Aws:
             "DATABASE_SECRET_ARN": DATABASE,
             "APP_JWT_SECRET_ARN": APP,
             "S3_BUCKET_NAME": BUCKET,
+            "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL_S3": self.url,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.url,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}/credentials",
@@ -102,9 +104,20 @@ class Aws:
             _add_key(state)
         self._save(state)
 
-    def put_login(self, arn: str, user: str, password: str) -> None:
+    def put_pending_login(self, arn: str, user: str, password: str) -> None:
+        """A version that is not in force yet, as PutSecretValue makes it for a rotation."""
         state = self._load()
-        _put(state, arn, json.dumps({"username": user, "password": password}))
+        text = json.dumps({"username": user, "password": password})
+        state["secrets"][arn]["AWSPENDING"] = _version(text)
+        self._save(state)
+
+    def finish(self, arn: str) -> None:
+        """UpdateSecretVersionStage: AWSCURRENT moves to the pending version, which keeps its other
+        label, too."""
+        state = self._load()
+        versions = state["secrets"][arn]
+        versions["AWSPREVIOUS"] = versions["AWSCURRENT"]
+        versions["AWSCURRENT"] = versions["AWSPENDING"]
         self._save(state)
 
     def put_client_secret(self, secret: str) -> None:
@@ -127,7 +140,11 @@ def _put(state: dict[str, Any], arn: str, text: str) -> None:
     versions = state["secrets"].setdefault(arn, {})
     if "AWSCURRENT" in versions:
         versions["AWSPREVIOUS"] = versions["AWSCURRENT"]
-    versions["AWSCURRENT"] = {"VersionId": str(uuid.uuid4()), "SecretString": text}
+    versions["AWSCURRENT"] = _version(text)
+
+
+def _version(text: str) -> dict[str, str]:
+    return {"VersionId": str(uuid.uuid4()), "SecretString": text}
 
 
 def _add_key(state: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .cognito import GROUPS
+from .cognito import GROUPS, TOKENS
 from .database import KINDS
 from .folder import PARTS, Folder
 from .follow import Parent, StopAsked, follow, stop_on_signals
@@ -84,10 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     token = command(
         "token",
         _token,
-        "prints an access token of a demo user",
+        "prints a token of a demo user",
         "It is good for an hour. The stack must have been started with --sign-in.",
     )
     token.add_argument("--group", choices=GROUPS, help="default: a user who may only read")
+    token.add_argument(
+        "--use",
+        choices=TOKENS,
+        default="access",
+        help="access (default); or id: an ID token, which the service refuses",
+    )
     logs = command("logs", _logs, "shows the ends of the logs")
     logs.add_argument("name", nargs="?", choices=LOG_NAMES, help="default: all of them")
     logs.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
@@ -99,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
         command(name, run, text).add_argument("part", choices=PARTS)
     rotate = command("rotate", _rotate, "replaces a secret of a stack that has --aws")
     rotate.add_argument("what", choices=ROTATIONS)
+    rotate.add_argument(
+        "--gap",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="database: so much later than the user changes AWSCURRENT does, as in AWS",
+    )
     return parser
 
 
@@ -168,7 +181,7 @@ def _env(options: argparse.Namespace) -> None:
 
 
 def _token(options: argparse.Namespace) -> None:
-    say(Stack.open(_data(options)).cognito.token(options.group))
+    say(Stack.open(_data(options)).cognito.token(options.group, options.use))
 
 
 def _logs(options: argparse.Namespace) -> NoReturn:
@@ -182,7 +195,7 @@ def _logs(options: argparse.Namespace) -> NoReturn:
 
 
 def _rotate(options: argparse.Namespace) -> None:
-    Stack.open(_data(options)).rotate(options.what)
+    say(Stack.open(_data(options)).rotate(options.what, options.gap))
 
 
 def _start(options: argparse.Namespace) -> None:

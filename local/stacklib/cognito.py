@@ -22,6 +22,8 @@ REGION = "us-east-2"
 # Each with a demo user of its own; the one without a group may only read.
 USERS = {"admins": "admin", "editors": "editor", None: "customer"}
 GROUPS = tuple(group for group in USERS if group)
+# By what they are for, as `token_use` has it: their names in the answer to a sign-in.
+TOKENS = {"access": "AccessToken", "id": "IdToken"}
 
 
 class Cognito:
@@ -128,8 +130,8 @@ class Cognito:
                 self._call("CreateGroup", UserPoolId=pool, GroupName=group)
                 self._call("AdminAddUserToGroup", UserPoolId=pool, Username=user, GroupName=group)
 
-    def token(self, group: str | None) -> str:
-        """An access token of the demo user in this group."""
+    def token(self, group: str | None, use: str = "access") -> str:
+        """A token for this use of the demo user in this group."""
         if not self.is_wanted:
             raise StackError("only a stack that was started with --sign-in has users")
         user, client = USERS[group], self.folder.state["cognito_client"]
@@ -144,7 +146,7 @@ class Cognito:
                 "SECRET_HASH": base64.b64encode(mac).decode(),
             },
         )
-        return str(answer["AuthenticationResult"]["AccessToken"])
+        return str(answer["AuthenticationResult"][TOKENS[use]])
 
     def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         port = self.folder.state["cognito_port"]

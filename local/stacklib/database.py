@@ -156,10 +156,12 @@ class Database:
     def stop(self, process: Process) -> bool:
         return process.stop(signal.SIGTERM, self.STOP_S)
 
-    def change_password(self, user: str) -> str:
-        """Gives the user a new random password on the running server, and returns it. Connections
-        that are open stay."""
-        password = self.folder.renew_secret(f"database-{user}")
+    def draw_password(self, user: str) -> str:
+        """A new random password, which the user has from the next set_password() on."""
+        return self.folder.renew_secret(f"database-{user}")
+
+    def set_password(self, user: str, password: str) -> None:
+        """On the running server. Connections that are open stay."""
         statement = f"ALTER USER '{user}'@'%' IDENTIFIED BY '{password}';"
         client = shutil.which("mariadb") or shutil.which("mysql")
         if client is None:
@@ -174,7 +176,6 @@ class Database:
         )
         if done.returncode != 0:
             raise StackError(f"the password could not be changed: {done.stderr.strip()}")
-        return password
 
     def _initialise(self, server: Path) -> None:
         if self.folder.database.exists():

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .app import App
-from .aws import DATABASE, MIGRATE, Aws
+from .aws import APP, DATABASE, MIGRATE, Aws
 from .cognito import Cognito
 from .database import ADMIN_USER, KINDS, SERVING_USER, Database
 from .folder import PARTS, Folder
@@ -22,6 +22,16 @@ DEFAULT_PORT = 8000
 READY_S = 180
 # Which log tells why a part ended.
 LOGS = {part: part for part in PARTS} | {"nginx": "nginx-error"}
+ROTATED = {
+    "database": "database: another password for the user in the server and in {secret}; noticed "
+    "when a login is refused, at the latest after SECRETS_INTERVAL_S",
+    "app-key": "app-key: another version of {secret}; noticed after SECRETS_INTERVAL_S at the "
+    "latest, and signs two more later",
+    "credentials": "credentials: other keys, the old ones are revoked; noticed when AWS refuses "
+    "them, with the next secret that is read",
+}
+# Each process of the service begins with a look at everything.
+AT_ONCE = "at once: kill -HUP {pid}"
 
 
 def say(text: str) -> None:
@@ -184,18 +194,32 @@ class Stack:
             self._stop_part(part)
 
     # ---- rotation, for drills ----
-    def rotate(self, what: str) -> None:
-        """As a rotation function of Secrets Manager, or ECS for credentials, would do it."""
+    def rotate(self, what: str, gap_s: float = 0) -> str:
+        """As a rotation function of Secrets Manager, or ECS for credentials, would do it. With the
+        database it is the function for a single user: the new login is AWSPENDING, the user gets
+        its password, and only `gap_s` later (for AWS's function they are the seconds of its test)
+        AWSCURRENT moves to it. Returns what was replaced, and when the service notices."""
         with self.folder.locked(READY_S):
             if not self.aws.is_wanted:
                 raise StackError("only a stack that was started with --aws can rotate secrets")
+            if self.folder.process("aws") is None:
+                raise StackError(
+                    "the stand-in for AWS is down, so nobody would hear of it; "
+                    f"`local/stack start aws --data {self.folder.path}` starts it"
+                )
             if what == "database":
-                password = self.database.change_password(SERVING_USER)
-                self.aws.put_login(DATABASE, SERVING_USER, password)
+                password = self.database.draw_password(SERVING_USER)
+                self.aws.put_pending_login(DATABASE, SERVING_USER, password)
+                self.database.set_password(SERVING_USER, password)
+                time.sleep(gap_s)
+                self.aws.finish(DATABASE)
             elif what == "app-key":
                 self.aws.rotate_app_key()
             else:
                 self.aws.rotate_credentials()
+        text = ROTATED[what].format(secret={"database": DATABASE, "app-key": APP}.get(what))
+        app = self.folder.process("app")
+        return f"{text}\n{AT_ONCE.format(pid=app.pid)}" if app else text
 
     # ---- looking ----
     def environment(self) -> dict[str, str]:

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from issuer import Issuer
+from nginx_server import ROOT
 from stacks import Service
 
 HERE = Path(__file__).parent
@@ -23,10 +25,14 @@ SECONDS_AN_EXAMPLE = 0.5
 
 
 @pytest.mark.timeout(120 + EXAMPLES * SECONDS_AN_EXAMPLE)
-def test_finds_nothing(changing: Service, issuer: Issuer, tmp_path: Path) -> None:
+def test_finds_nothing(
+    changing: Service, issuer: Issuer, capsys: pytest.CaptureFixture[str]
+) -> None:
     url = f"http://127.0.0.1:{changing.nginx.port}"
     workers = changing.workers()
-    report = tmp_path / "report.json"
+    report = ROOT / "build/reports/schemathesis.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
@@ -46,12 +52,30 @@ def test_finds_nothing(changing: Service, issuer: Issuer, tmp_path: Path) -> Non
     # Shown by pytest when the test fails.
     print(done.stdout[-20000:], done.stderr[-5000:])
     assert done.returncode == 0
-    assert _examples(report) >= EXAMPLES
+    judged = _judged(report)
+    with capsys.disabled():
+        print(f"\nschemathesis: {judged} ({report.relative_to(ROOT)})")
+    assert judged.examples >= EXAMPLES
     # Whatever came, no worker died of it and none failed.
     assert changing.workers() == workers
     assert all(worker["server_errors"] == 0 for worker in changing.status()["workers"]["list"])
 
 
-def _examples(report: Path) -> int:
-    """How many requests were judged."""
-    return int(json.loads(report.read_text())["test_cases"]["generated"])
+@dataclass(frozen=True)
+class Judged:
+    examples: int
+    operations: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.examples} requests to {self.operations} operations, seed {self.seed}"
+
+
+def _judged(report: Path) -> Judged:
+    """What the run was, from its own report."""
+    said = json.loads(report.read_text())
+    return Judged(
+        examples=int(said["test_cases"]["generated"]),
+        operations=int(said["operations"]["tested"]),
+        seed=int(said["seed"]),
+    )

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
 from checks import check_problem
 from conftest import METHODS, ORIGIN, Operation
 from issuer import Issuer
-from stacks import Client
-
-# nginx answers these itself: it knows no OPTIONS there, and no media types.
-BY_NGINX = ("/health/",)
-
-
-def _is_by_worker(operation: Operation) -> bool:
-    return not operation.path.startswith(BY_NGINX)
+from stacks import Client, Service
 
 
 def _reading(operations: list[Operation]) -> list[Operation]:
@@ -41,12 +35,24 @@ def test_head_is_get_without_a_body(client: Client, operations: list[Operation])
 
 
 def test_options_lists_the_methods(client: Client, operations: list[Operation]) -> None:
-    for path, target in {(each.path, each.target) for each in operations if _is_by_worker(each)}:
+    for path, target in {(each.path, each.target) for each in operations}:
         answer = client.request("OPTIONS", target)
         assert (answer.status, answer.body) == (204, b""), path
         allowed = set(answer.headers["Allow"].split(", "))
         methods = _methods(operations, path)
         assert allowed == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()), path
+
+
+@pytest.mark.parametrize("target", ["/docs", "/docs/page.css", "/docs/start.js", "/status"])
+def test_options_beside_the_document(client: Client, target: str) -> None:
+    """What nginx answers without a worker, and the master."""
+    answer = client.request("OPTIONS", target)
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers.get_all("Allow") == ["GET, HEAD, OPTIONS"]
+    for method in ("GET", "HEAD"):
+        assert client.request(method, target).status == 200
+    problem = check_problem(client.request("POST", target, b"{}"), 405, "method_not_allowed")
+    assert problem["instance"] == target
 
 
 def test_other_methods_are_refused(client: Client, operations: list[Operation]) -> None:
@@ -55,6 +61,16 @@ def test_other_methods_are_refused(client: Client, operations: list[Operation]) 
             answer = client.request(method, target, b"{}" if method != "GET" else None)
             check_problem(answer, 405, "method_not_allowed")
             assert _methods(operations, path) <= set(answer.headers["Allow"].split(", ")), path
+
+
+def test_trace_is_refused(client: Client, operations: list[Operation]) -> None:
+    """By nginx, which does not know what else an address has."""
+    for target in {each.target for each in operations} | {"/docs", "/status"}:
+        answer = client.request("TRACE", target)
+        check_problem(answer, 405, "method_not_allowed")
+        options = client.request("OPTIONS", target)
+        assert answer.headers.get_all("Allow") == options.headers.get_all("Allow"), target
+    check_problem(client.request("TRACE", "/v1/nothing"), 404, "not_found")
 
 
 def test_accept_without_json(client: Client, operations: list[Operation]) -> None:
@@ -102,8 +118,27 @@ def test_other_bodies_are_refused(
         fields = editor if content_type is None else {**editor, "Content-Type": content_type}
         answer = client.request(each.method, each.target, b"{}", **fields)
         check_problem(answer, 415, "media_type_unsupported")
-        name = "Accept-Patch" if each.method == "PATCH" else "Accept"
-        assert answer.headers[name].split(", ") == each.body_types
+        # A patch is read under the general type too, which the document keeps to itself.
+        if each.method == "PATCH":
+            wanted = [*each.body_types, "application/json"]
+            assert answer.headers["Accept-Patch"].split(", ") == wanted
+        else:
+            assert answer.headers["Accept"].split(", ") == each.body_types
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP", "x"])
+def test_compressed_bodies_are_refused(
+    client: Client, operations: list[Operation], editor: dict[str, str], coding: str
+) -> None:
+    for each in operations:
+        if each.body_types:
+            fields = {**editor, "Content-Type": "application/json", "Content-Encoding": coding}
+            answer = client.request(each.method, each.target, gzip.compress(b"{}"), **fields)
+            check_problem(answer, 415, "content_encoding_unsupported")
+            assert answer.headers["Accept-Encoding"] == "identity"
+            fields["Content-Encoding"] = "Identity"
+            answer = client.request(each.method, each.target, b"[]", **fields)
+            check_problem(answer, 422, "body_invalid")
 
 
 @pytest.mark.parametrize("suffix", ["", ";charset=utf-8", '; charset="UTF-8"', "; v=1"])
@@ -115,6 +150,11 @@ def test_every_type_of_the_document_is_read(
             fields = {**editor, "Content-Type": body_type + suffix}
             answer = client.request(each.method, each.target, b"[]", **fields)
             check_problem(answer, 422, "body_invalid")
+
+
+def test_a_patch_may_be_called_json(client: Client, editor: dict[str, str]) -> None:
+    fields = {**editor, "Content-Type": "application/json"}
+    check_problem(client.request("PATCH", "/v1/products/1", b"[]", **fields), 422, "body_invalid")
 
 
 def test_bodies_that_are_no_json(
@@ -141,11 +181,16 @@ def test_tokens_are_asked_for(client: Client, operations: list[Operation]) -> No
 
 
 # ---- compression ----
+GZIP_MIN_LENGTH = 1024  # nginx/parts/gzip.conf: what is shorter would show nothing
+
+
 def test_no_strong_etag_is_lost(client: Client, operations: list[Operation]) -> None:
     """A single resource keeps its ETag for whoever accepts gzip; a list is compressed."""
     compressed = 0
     for each in _reading(operations):
         plain = client.get(each.target)
+        if each.spec["operationId"] == "showProduct":
+            assert len(plain.body) > GZIP_MIN_LENGTH
         answer = client.get(each.target, **{"Accept-Encoding": "gzip"})
         is_compressed = answer.headers["Content-Encoding"] == "gzip"
         body = gzip.decompress(answer.body) if is_compressed else answer.body
@@ -159,6 +204,35 @@ def test_no_strong_etag_is_lost(client: Client, operations: list[Operation]) -> 
     assert compressed >= 2
 
 
+def test_no_strong_etag_is_lost_when_a_product_is_made(changing: Service, issuer: Issuer) -> None:
+    """Its address is that of the list, whose pages are compressed."""
+    product = {
+        "sku": "LONG-1",
+        "name": "Long",
+        "category": "tea",
+        "price_minor": 1,
+        "stock": 1,
+        "description": "Holds tea. " * 200,
+    }
+    fields = {"Authorization": f"Bearer {issuer.mint('editors')}", "Accept-Encoding": "gzip"}
+    with changing.client() as client:
+        made = client.request(
+            "POST",
+            "/v1/products",
+            json.dumps(product).encode(),
+            **fields,
+            **{"Content-Type": "application/json"},
+        )
+        assert (made.status, made.headers["Content-Encoding"]) == (201, None)
+        assert len(made.body) > GZIP_MIN_LENGTH
+        etag = made.headers["ETag"]
+        assert etag.startswith('"')
+        gone = client.request(
+            "DELETE", made.headers["Location"], None, **fields, **{"If-Match": etag}
+        )
+        assert gone.status == 204
+
+
 def test_weak_tag_of_the_document_is_good_for_reading(client: Client) -> None:
     etag = client.get("/openapi.json", **{"Accept-Encoding": "gzip"}).headers["ETag"]
     assert etag.startswith("W/")
@@ -166,7 +240,15 @@ def test_weak_tag_of_the_document_is_good_for_reading(client: Client) -> None:
 
 
 # ---- pages of other origins ----
-EXPOSED = {"ETag", "Location", "Retry-After", "X-Request-Id"}
+EXPOSED = {
+    *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "ETag", "Idempotent-Replayed"),
+    *("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"),
+}
+
+
+def test_pages_may_read_what_the_document_names(document: dict[str, Any]) -> None:
+    named = {name.removesuffix(".maybe") for name in document["components"]["headers"]}
+    assert named | {"Allow"} == EXPOSED
 
 
 def _preflight(client: Client, target: str, origin: str, method: str) -> Any:

@@ -20,6 +20,7 @@ API = "docs/api.md"
 # From the call to the end of its statement; strings in our log calls hold no semicolon.
 LOG_CALL = re.compile(r"\b(?:log_(debug|info|warn|error)|LOG_EVENT)\((.*?)\);", re.DOTALL)
 EVENT = re.compile(r'"([a-z_]+\.[a-z_]+)"')
+LEVEL = re.compile(r"LOG_LEVEL_([A-Z]+)")
 FIELD = re.compile(r'KV_\w+\("(\w+)"')
 # On every line, and explained above the table of events.
 COMMON_FIELDS = {"time", "level", "event", "request_id", "trace_id"}
@@ -61,13 +62,17 @@ def test_every_event_is_explained() -> None:
 
 
 def test_every_level_is_right() -> None:
-    """The table names the level of the call; LOG_EVENT chooses between the two that are named."""
+    """The table names the levels of all calls; where LOG_EVENT does not name the two that it
+    chooses between, they are INFO and ERROR."""
     rows = table(OPERATIONS, "event", "level", "further fields", "meaning, and what to do")
-    documented = {codes_in(row[0])[0]: row[1] for row in rows}
+    documented = {codes_in(row[0])[0]: set(row[1].split(", ")) for row in rows}
     sources = "".join(file.read_text() for file in (ROOT / "fcgi").rglob("*.c"))
+    found: dict[str, set[str]] = {}
     for level, call in LOG_CALL.findall(sources):
+        levels = {level.upper()} if level else set(LEVEL.findall(call)) or {"INFO", "ERROR"}
         for event in EVENT.findall(call):
-            assert documented[event] == (level.upper() or "INFO, ERROR"), event
+            found.setdefault(event, set()).update(levels)
+    assert {event: documented[event] for event in found} == found
 
 
 def test_access_log_fields() -> None:
@@ -102,6 +107,7 @@ def test_queries_name_what_is_logged() -> None:
 # ---- error codes ----
 KIND = re.compile(r"\bX\((ERR_\w+),\s*(\d+),\s*\"(\w+)\"")
 ERROR_TABLES = ("common/base/err.h", "common/auth/errors.h", "fcgi/api/errors.h")
+FAULT_TABLES = ("common/web/fault.h", "fcgi/api/errors.h")
 # Kinds of the command line; no answer carries them.
 NEVER_ANSWERED = {
     "migration_changed",
@@ -151,12 +157,11 @@ def test_every_error_code_is_explained() -> None:
 )
 def test_every_fault_code_is_explained(heading: str, files: list[str]) -> None:
     """The codes of errors[] that a query string or a body can get."""
+    tables = "".join((ROOT / file).read_text() for file in FAULT_TABLES)
+    codes = dict(re.findall(r"\bX\((FAULT_\w+),\s*\"(\w+)\"", tables))
     found: set[str] = set()
     for file in files:
-        text = (ROOT / file).read_text()
-        for call in re.findall(r"\b(?:FAULT|fault_add)\((.*?)\);", text, re.DOTALL):
-            # The first strings are codes; the message, which is last, has blanks.
-            found.update(re.findall(r'(?<!SLICE\()"([a-z]+)"', call))
+        found.update(codes[name] for name in re.findall(r"&(FAULT_\w+)", (ROOT / file).read_text()))
     documented = {codes_in(row[0])[0] for row in table(API, "code", heading)}
     assert documented == found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,13 @@ from stacks import Client, Service, Sql, Stack, run_cbu, status_page, wait_for
 
 CLIENTS = 8
 OUTAGE_S = float(os.environ.get("OUTAGE_S", "60"))
-# Short enough that a drill sees several rounds.
+# Short enough that a drill sees several rounds, of what has to wait for an interval.
 INTERVAL_S = 2
+# Longer than any drill: nothing that is found was found by the schedule.
+NEVER_S = 86400
+# AWS's rotation needs seconds between the change of the user and that of AWSCURRENT; longer than
+# any request would wait.
+GAP_S = 6.0
 # Options of `cbu config`.
 WAYS_TO_SHOW = ("markdown", "json", "check", "help")
 
@@ -76,18 +82,36 @@ class Load:
             self.failures.append(what)
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("stack") / "data"
-    settings = {"SECRETS_INTERVAL_S": str(INTERVAL_S), "KEEPER_INTERVAL_MS": "100"}
+@contextlib.contextmanager
+def started(data: Path, interval_s: int) -> Iterator[Stack]:
+    settings = {"SECRETS_INTERVAL_S": str(interval_s), "KEEPER_INTERVAL_MS": "100"}
     with Stack(data, "--aws", LOG_LEVEL="DEBUG", DATABASE_MAX_AGE_S="10", **settings) as made:
         yield made
 
 
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with started(tmp_path_factory.mktemp("stack") / "data", INTERVAL_S) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that hears of a new password from a refusal alone."""
+    with started(tmp_path_factory.mktemp("patient") / "data", NEVER_S) as made:
+        yield made
+
+
+def events(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """What the service has logged; the last line may be there by half only."""
+    lines = stack.app_log().split("\n")[:-1]
+    logged = (json.loads(line) for line in lines if line.startswith("{"))
+    return [event for event in logged if event["event"] == name]
+
+
 def changes(stack: Stack, item: str) -> int:
     """How often the keeper has published another value."""
-    events = (json.loads(line) for line in stack.app_log().splitlines() if line.startswith("{"))
-    return sum(event["event"] == "secret.changed" and event.get("item") == item for event in events)
+    return sum(event["item"] == item for event in events(stack, "secret.changed"))
 
 
 def wait_for_change(stack: Stack, item: str, before: int) -> None:
@@ -100,8 +124,8 @@ def is_ready(stack: Stack) -> bool:
 
 def heads(stack: Stack) -> list[int]:
     """The statuses of all signed HEADs of the bucket so far."""
-    events = (json.loads(line) for line in stack.app_log().splitlines() if line.startswith("{"))
-    return [event["status"] for event in events if event.get("operation") == "HeadBucket"]
+    calls = events(stack, "aws.call")
+    return [event["status"] for event in calls if event["operation"] == "HeadBucket"]
 
 
 def wait_for_bucket(stack: Stack) -> None:
@@ -140,16 +164,74 @@ def kill_connections(stack: Stack) -> None:
                 sql.run(f"KILL {number}")
 
 
-def test_the_database_password(stack: Stack) -> None:
-    with Load(stack.port) as load:
+def test_the_database_password(patient: Stack) -> None:
+    with Load(patient.port) as load:
         for _ in range(3):
-            before = changes(stack, "database_secret")
-            stack.command("rotate", "database")
-            kill_connections(stack)
-            wait_for_change(stack, "database_secret", before)
+            before = changes(patient, "database_secret")
+            patient.command("rotate", "database")
+            kill_connections(patient)
+            wait_for_change(patient, "database_secret", before)
             load.wait_for_more()
     assert load.failures == []
-    assert is_ready(stack)
+    assert is_ready(patient)
+
+
+@contextlib.contextmanager
+def rotating(stack: Stack, gap_s: float) -> Iterator[threading.Thread]:
+    """The database's rotation in the background; its thread ends when AWSCURRENT has moved."""
+    thread = threading.Thread(
+        target=stack.command, args=("rotate", "database", "--gap", str(gap_s))
+    )
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join()
+
+
+def stages(stack: Stack) -> dict[str, dict[str, str]]:
+    state = json.loads((stack.data / "secrets/aws.json").read_text())
+    return dict(state["secrets"][stack.env["DATABASE_SECRET_ARN"]])
+
+
+def test_the_database_password_in_the_order_of_aws(patient: Stack) -> None:
+    """The user has the new password, AWSCURRENT is the old one, and every connection is made anew
+    again and again."""
+    with Load(patient.port) as load:
+        for _ in range(2):
+            before = changes(patient, "database_secret")
+            current = stages(patient)["AWSCURRENT"]
+            with rotating(patient, GAP_S) as rotation:
+                while rotation.is_alive():
+                    kill_connections(patient)
+                    load.wait_for_more(20)
+                    assert is_ready(patient)
+                    if changes(patient, "database_secret") > before:
+                        time.sleep(0.2)
+            assert changes(patient, "database_secret") == before + 1
+            versions = stages(patient)
+            assert versions["AWSPREVIOUS"] == current
+            assert versions["AWSCURRENT"] == versions["AWSPENDING"] != current
+            kill_connections(patient)
+            load.wait_for_more()
+    assert load.failures == []
+    assert is_ready(patient)
+
+
+def test_a_second_rotation_soon_after_the_first_leaves_it_ready(patient: Stack) -> None:
+    """The keeper has just looked for a login when its own is refused, so its next look is not due
+    yet: that is no reason to call the database down."""
+    with Load(patient.port) as load:
+        for _ in range(6):
+            with rotating(patient, 0.5) as rotation:
+                while rotation.is_alive():
+                    kill_connections(patient)
+                    assert is_ready(patient)
+                    time.sleep(0.05)
+        load.wait_for_more()
+    assert load.failures == []
+    said = [event["state"] for event in events(patient, "database.state")]
+    assert "down" not in said[said.index("up") :]
 
 
 def test_the_application_key(stack: Stack) -> None:
@@ -234,6 +316,52 @@ def aws_settings(stack: Stack) -> dict[str, str]:
     return {
         name: value for name, value in stack.env.items() if name in names or name.startswith("AWS_")
     }
+
+
+def test_the_database_password_while_s3_is_silent(patient: Stack) -> None:
+    """The keeper, which waits for S3 each time, lets it be while requests wait for a login."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        s3 = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = {**aws_settings(patient), "AWS_ENDPOINT_URL_S3": s3, "S3_BUCKET_NAME": "images"}
+        settings |= {"SECRETS_INTERVAL_S": str(NEVER_S), "WORKERS": "4"}
+        with Service(**settings) as service:
+            path = Path(service.settings["STATUS_SOCKET"])
+            wait_for(lambda: status_page(path, "/health/ready").status == 200, "readiness")
+            with Load(service.nginx.port) as load:
+                kept: list[socket.socket] = []
+                for number in range(4):
+                    wait_for_caller(silent, kept)
+                    before = changes_of(service)
+                    patient.command("rotate", "database")
+                    kill_connections(patient)
+                    wait_for(lambda b=before: changes_of(service) > b, f"password {number}")
+                    load.wait_for_more()
+            assert load.failures == []
+            heads = [e for e in service.events("aws.call") if e["operation"] == "HeadBucket"]
+            assert any("given up" in event["cause"] for event in heads), heads
+            # In the end S3 gets its time, and is found to be away.
+            wait_for(lambda: service.status()["bucket"]["state"] == "down", "the bucket's state")
+
+
+def wait_for_caller(listener: socket.socket, kept: list[socket.socket]) -> None:
+    """Somebody connects from now on, and is not answered: the connection is kept."""
+    listener.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            kept.append(listener.accept()[0])
+    before = len(kept)
+
+    def accepted() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            kept.append(listener.accept()[0])
+        return len(kept) > before
+
+    wait_for(accepted, "a connection")
+
+
+def changes_of(service: Service) -> int:
+    events = service.events("secret.changed")
+    return sum(event["item"] == "database_secret" for event in events)
 
 
 def test_a_start_without_secrets(stack: Stack) -> None:

@@ -48,6 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct arena *arena = fuzz_arena();
     struct slice code = answer_error_code(body, arena);
     FUZZ_ASSERT(code.len <= ANSWER_CODE_MAX);
+    struct slice message = answer_error_message(body, arena);
+    FUZZ_ASSERT(message.len <= ANSWER_MESSAGE_MAX);
+    FUZZ_ASSERT(!slice_contains_byte(message, '\n'));
     (void)answer_time_http(body);
     (void)answer_time_rfc3339(body);
     read_container(body, arena);

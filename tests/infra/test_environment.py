@@ -112,3 +112,20 @@ def test_settings_given_as_context_reach_every_command_of_the_service() -> None:
         assert environment["SHOP_CURRENCY"] == "EUR"
         assert environment["LOG_LEVEL"] == "DEBUG"
     assert set(assembly.environment("app")) == APP | {"SHOP_CURRENCY"}
+
+
+def test_nginxs_settings_given_as_context_reach_nginx() -> None:
+    given = {"CORS_ORIGINS": "https://shop.example", "NGINX_MAX_BODY": "128k"}
+    assembly = synthesize(**given)
+    nginx, app = (assembly.environment(container) for container in ("nginx", "app"))
+    assert set(nginx) == NGINX | set(given)
+    assert {name: nginx[name] for name in given} == given
+    # The program's check at start compares them with its own.
+    assert {name: app[name] for name in given} == given
+    assert set(assembly.environment("migrate")) == MIGRATE
+
+
+def test_a_setting_of_both_reaches_both() -> None:
+    assembly = synthesize(STOP_TIMEOUT_S="30")
+    assert assembly.environment("nginx")["STOP_TIMEOUT_S"] == "30"
+    assert assembly.environment("app")["STOP_TIMEOUT_S"] == "30"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.options import OPTION_FIELDS, Options, OptionsError, parse_options
-from infra.settings import load_settings
+from infra.settings import load_nginx_settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +50,15 @@ def test_what_the_cdk_says_to_itself_is_let_through() -> None:
         (
             {"LOG_LEVEL": "DEBUG", "SHOP_CURRENCY": "EUR"},
             {"service": {"LOG_LEVEL": "DEBUG", "SHOP_CURRENCY": "EUR"}},
+        ),
+        (
+            {"CORS_ORIGINS": "https://a.example,https://b.example", "NGINX_RETRY_AFTER_S": 2},
+            {
+                "nginx": {
+                    "CORS_ORIGINS": "https://a.example,https://b.example",
+                    "NGINX_RETRY_AFTER_S": "2",
+                }
+            },
         ),
     ],
     ids=str,
@@ -100,6 +109,15 @@ def test_accepted(context: dict[str, Any], values: dict[str, Any]) -> None:
         ({"STOP_TIMEOUT_S": "20"}, "STOP_TIMEOUT_S: must be more than 20, the load balancer's"),
         ({"DATABASE_IO_TIMEOUT_S": "3"}, "DATABASE_IO_TIMEOUT_S: must be more than 3, RDS Proxy's"),
         ({"DATABASE_IDLE_S": "1800"}, "DATABASE_IDLE_S: must be less than 1800, RDS Proxy's"),
+        ({"NGINX_PORT": "1"}, "NGINX_PORT: is no option"),
+        ({"CORS_ORIGIN": "*"}, "CORS_ORIGIN: is no option; did you mean CORS_ORIGINS?"),
+        ({"CORS_ORIGINS": "https://a.example/"}, "CORS_ORIGINS: must be origins as browsers"),
+        ({"CORS_ORIGINS": ""}, "CORS_ORIGINS: is empty"),
+        ({"NGINX_MAX_BODY": "1g"}, "NGINX_MAX_BODY: must be 1k to 9999k"),
+        ({"NGINX_READ_TIMEOUT_S": "30"}, "NGINX_READ_TIMEOUT_S: must be a whole number from 1"),
+        ({"NGINX_REAL_IP_FROM": "::/0"}, "NGINX_REAL_IP_FROM: is decided by the stacks"),
+        ({"NGINX_DOCS_DIR": "/x"}, "NGINX_DOCS_DIR: is decided by the stacks"),
+        ({"PORT": "80"}, "PORT: is decided by the stacks"),
         (
             {"performance_insights": "true"},
             "performance_insights: is not offered on t3.micro for MySQL",
@@ -115,6 +133,12 @@ def test_all_faults_are_told_at_once_and_secrets_are_not_repeated() -> None:
     message = fault_of({"mulit_az": "true", "waf": "maybe", "APP_JWT_SECRET": "hunter2" * 6})
     assert len(message.splitlines()) == 3
     assert "hunter2" not in message
+
+
+def test_faults_of_nginxs_settings_are_told_beside_the_others() -> None:
+    context = {"NGINX_MAX_BODY": "x", "CORS_ORIGINS": "x", "WORKERS": "0"}
+    faults = [line.split(":")[0].strip() for line in fault_of(context).splitlines()]
+    assert sorted(faults) == sorted(context)
 
 
 def test_a_domain_is_at_most_253_characters_long() -> None:
@@ -156,5 +180,8 @@ def test_settings_that_are_tunable() -> None:
     tunable = {setting.name for setting in load_settings().values() if setting.tunable}
     assert {"WORKERS", "LOG_LEVEL", "STOP_TIMEOUT_S", "SHOP_CURRENCY"} <= tunable
     assert not tunable & {"DATABASE_URL", "APP_JWT_SECRET", "MIGRATE_DATABASE_URL"}
+    nginx = {setting.name for setting in load_nginx_settings().values() if setting.tunable}
+    assert {"CORS_ORIGINS", "NGINX_MAX_BODY", "NGINX_READ_TIMEOUT_S"} <= nginx
+    assert not nginx & {"STOP_TIMEOUT_S", "FCGI_SOCKET", "NGINX_RUN_DIR", "INNER_TLS"}
     # Whoever serves the keys decides who is an administrator.
     assert not tunable & {"COGNITO_ENDPOINT_URL", "COGNITO_JWKS_URL"}

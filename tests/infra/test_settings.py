@@ -8,7 +8,13 @@ from typing import Any
 
 from infra import times
 from infra.data import INIT_QUERY
-from infra.settings import SETTINGS_FILE, load_settings
+from infra.settings import (
+    NGINX_DECIDED,
+    SETTINGS_FILE,
+    load_nginx_settings,
+    load_settings,
+    nginx_faults,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,11 +26,21 @@ def program_says() -> dict[str, list[dict[str, Any]]]:
     return json.loads(done.stdout)
 
 
-def test_same_rows_as_the_program() -> None:
-    rows = program_says()["settings"]
-    for row in rows:
+def test_same_rows_as_the_program_and_nginx() -> None:
+    said = program_says()
+    tables = {name: said[name] for name in ("settings", "nginx")}
+    for row in (*tables["settings"], *tables["nginx"]):
         del row["value"]
-    assert json.loads(SETTINGS_FILE.read_text())["settings"] == rows, "`make docs` renews it"
+    assert json.loads(SETTINGS_FILE.read_text()) == tables, "`make docs` renews it"
+
+
+def test_what_is_decided_of_nginx_exists() -> None:
+    assert set(load_nginx_settings()) >= NGINX_DECIDED
+
+
+def test_nginxs_defaults_keep_their_own_limits() -> None:
+    defaults = {setting.name: setting.default for setting in load_nginx_settings().values()}
+    assert nginx_faults(defaults) == []
 
 
 def test_same_times_as_the_programs_rules() -> None:

@@ -19,9 +19,10 @@ COM_QUERY = 3
 
 @dataclass
 class Hold:
-    """Where to stop: at the `number`-th statement, counted from 1."""
+    """Where to stop: at the `number`-th statement, counted from 1, or at the first that begins with
+    a text."""
 
-    number: int
+    number: int | str
     when: Literal["before", "after"]
     reached: threading.Event = field(default_factory=threading.Event)
     # The process that sent the statement.
@@ -124,10 +125,16 @@ class DatabaseProxy:
         with self._lock:
             self.statements.append(body[1:].decode(errors="replace"))
             hold = self._hold
-            if hold is None or len(self.statements) != hold.number:
+            if hold is None or hold.statement:
                 return None
-        hold.pid, hold.statement = pid, self.statements[-1]
-        return hold
+            if isinstance(hold.number, int):
+                is_there = len(self.statements) == hold.number
+            else:
+                is_there = self.statements[-1].startswith(hold.number)
+            if not is_there:
+                return None
+            hold.pid, hold.statement = pid, self.statements[-1]
+            return hold
 
     @staticmethod
     def _answers(server: socket.socket, client: socket.socket, muted: list[Hold]) -> None:

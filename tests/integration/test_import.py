@@ -145,11 +145,11 @@ REFUSED: list[tuple[bytes, str]] = [
     # the line, and what the report must say (a regular expression)
     # Not JSON.
     (b"nonsense", "value expected"),
-    (b"{", "string expected"),
+    (b"{", "member name expected"),
     (b"{}}", "something follows"),
     (b'{"sku": "a" "name": "b"}', "',' or a closing bracket expected"),
-    (b"{'sku': 'a'}", "string expected"),
-    (b'{"sku": "a",}', "string expected"),
+    (b"{'sku': 'a'}", "member name expected"),
+    (b'{"sku": "a",}', "member name expected after the comma"),
     (b'{"sku": }', "value expected"),
     (b'{"sku"}', "':' expected"),
     (line() + line(), "something follows"),
@@ -257,7 +257,7 @@ REFUSED: list[tuple[bytes, str]] = [
     (line(description="a\x1b[2Jb"), "/description must not hold control characters"),
     (line(description="a\x7f"), "/description must not hold control characters"),
     *(
-        (line(**{name: text}), f"/{name} must not begin or end with a blank")
+        (line(**{name: text}), f"/{name} must not begin or end with a space")
         for name in ("sku", "category", "brand")
         for text in (" a", "a ", " ")
     ),

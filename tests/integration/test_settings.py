@@ -58,22 +58,31 @@ BAD_VALUES: dict[str, list[str]] = {
     "MIGRATIONS_DIR": ["x" * 1025],
     "APP_JWT_SECRET": ["short", "x" * 31, "x" * 4097],
     **{
-        name: ["x" * 2049]
+        name: ["two words", "arn:aws:s3:::bucket", "x" * 2049]
         for name in (
             *("DATABASE_SECRET_ARN", "MIGRATE_DATABASE_SECRET_ARN", "APP_JWT_SECRET_ARN"),
-            *("COGNITO_CLIENT_SECRET_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "COGNITO_CLIENT_SECRET_ARN",
         )
     },
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": ["noslash", "/a b", "x" * 2049],
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": [
+        *("http://evil.example/x", "https://user:password@x/", "nonsense", "x" * 2049),
+    ],
     **{
         name: ["x" * 1025]
         for name in (
-            *("AWS_CA_BUNDLE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONFIG_FILE"),
+            *("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONFIG_FILE"),
             "AWS_SHARED_CREDENTIALS_FILE",
         )
     },
-    "AWS_ENDPOINT_URL_SECRETS_MANAGER": ["127.0.0.1:5000", "ftp://x", "https://x/", "x" * 1025],
-    "AWS_ENDPOINT_URL_S3": ["127.0.0.1:5000", "https://x/"],
+    "AWS_CA_BUNDLE": ["/nonexistent", "x" * 1025],
+    **{
+        name: [
+            *("127.0.0.1:5000", "ftp://x", "https://x/", "http://aws.example", "x" * 1025),
+            *("https://user:password@aws.example", "http://127.0.0.1:1@aws.example"),
+        ]
+        for name in ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_S3")
+    },
     "COGNITO_USER_POOL_ID": ["no pool", "us-east-2", "x" * 129],
     "COGNITO_CLIENT_ID": ["x" * 129],
     "COGNITO_CLIENT_SECRET": ["x" * 4097],
@@ -84,7 +93,7 @@ BAD_VALUES: dict[str, list[str]] = {
     "TOKEN_LEEWAY_S": ["-1", "301"],
     "S3_BUCKET_NAME": ["ab", "Images"],
     "SECRETS_INTERVAL_S": ["0", "86401"],
-    "AWS_REGION": ["x" * 65],
+    "AWS_REGION": ["us east 2", "aws.example/", "x" * 65],
     "AWS_ACCESS_KEY_ID": ["x" * 129],
     "AWS_SECRET_ACCESS_KEY": ["x" * 257],
     "AWS_SESSION_TOKEN": ["x" * 8193],
@@ -176,8 +185,9 @@ def test_bad_value(name: str, value: str) -> None:
         assert (done.returncode, done.stdout) == (EX_CONFIG, "")
         lines = [line for line in done.stderr.splitlines() if line.startswith(name)]
         assert len(lines) == 1 == len(done.stderr.splitlines()) - 1, done.stderr
-        # The value, or the beginning of a long one, is told, unless it is secret.
-        assert (value[:60] in lines[0]) == (name not in SECRETS)
+        # The value, or the beginning of a long one, is told, unless it is or may hold a secret.
+        told = name not in SECRETS and not ("://" in value and "@" in value)
+        assert (value[:60] in lines[0]) == told
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -206,6 +216,23 @@ def test_commands_ask_for_what_they_need_only(tmp_path: Path) -> None:
         assert "DATABASE_URL: is required" in done.stderr and "APP_JWT" not in done.stderr
 
 
+@pytest.mark.parametrize("half", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_of_the_aws_keys(half: str) -> None:
+    done = run_cbu("config", "--check", **GOOD, **{half: "half-of-the-keys"})
+    assert done.returncode == EX_CONFIG
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: one is set" in done.stderr
+    assert "half-of-the-keys" not in done.stderr
+
+
+def test_no_listing_shows_a_password_in_an_address() -> None:
+    """Neither as a fault nor where the values are shown as they are."""
+    address = {"AWS_ENDPOINT_URL_S3": "https://user:password-in-it@aws.example"}
+    for option in ([], ["--check"], ["--json"]):
+        done = run_cbu("config", *option, **GOOD, **address)
+        assert "AWS_ENDPOINT_URL_S3" in done.stdout + done.stderr
+        assert "password-in-it" not in done.stdout + done.stderr
+
+
 def test_empty_value_counts_as_not_set() -> None:
     plain = run_cbu("config", **GOOD)
     optional = {name: "" for name in BAD_VALUES if name not in GOOD}
@@ -218,6 +245,7 @@ def test_config_shows_every_setting_and_no_secret() -> None:
         **GOOD,
         "MIGRATE_DATABASE_URL": "mysql://admin:other-password@host/name",
         **{name: f"password-{name}" for name in SECRETS - {*GOOD, "MIGRATE_DATABASE_URL"}},
+        "AWS_ACCESS_KEY_ID": "AKID",
         "WORKERS": "3",
         "LOG_LEVEL": "WARN",
         "SHOP_CURRENCY": "EUR",

@@ -58,6 +58,15 @@ def test_demo_users(local: Stack, group: str | None, outcome: tuple[int, str]) -
     assert probe(local, token) == outcome
 
 
+def test_id_token(local: Stack) -> None:
+    """It names the client in `aud` and has no `client_id`; what is wrong with it is its use."""
+    token = local.command("token", "--group", "editors", "--use", "id").strip()
+    said = claims(token)
+    assert (said["token_use"], said["aud"]) == ("id", local.env["COGNITO_CLIENT_ID"])
+    assert "client_id" not in said
+    assert probe(local, token) == (401, "token_wrong_use")
+
+
 def test_editor_makes_a_product(local: Stack) -> None:
     token = local.command("token", "--group", "editors").strip()
     body = {"sku": "S-1", "name": "Tea", "category": "tea", "price_minor": 5, "stock": 1}

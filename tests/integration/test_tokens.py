@@ -199,8 +199,9 @@ REFUSALS: dict[str, tuple[str, Mint]] = {
         "token_wrong_use",
         lambda i: i.mint("editors", token_use="id", aud=CLIENT),
     ),
+    # As Cognito issues them.
     "an ID token without client_id": (
-        "token_claims",
+        "token_wrong_use",
         lambda i: i.mint("editors", token_use="id", aud=CLIENT, client_id=ABSENT),
     ),
     "a refresh token": ("token_wrong_use", lambda i: i.mint("editors", token_use="refresh")),

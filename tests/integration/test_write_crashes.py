@@ -206,3 +206,44 @@ def test_a_lost_commit_says_that_nobody_knows(scene: Scene) -> None:
             assert again.status == 201
             assert (again.headers["Idempotent-Replayed"] == "true") == done
             assert states(scene.sql, write.sku) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("minutes", [0, 1441], ids=["a new key", "a key older than a day"])
+def test_a_running_request_holds_no_other_up(
+    stack: Stack, module_database: Database, tmp_path_factory: pytest.TempPathFactory, minutes: int
+) -> None:
+    """One request with a key hangs in front of its COMMIT, and its row is the only one: whoever
+    looks for old rows meets it. The others with keys are done meanwhile and wait for no lock."""
+    folder = Path(os.path.relpath(tmp_path_factory.mktemp("p")))
+    # As long as they may be, so that the first one hangs until it is killed.
+    patient = {"DATABASE_IO_TIMEOUT_S": "12", "NGINX_READ_TIMEOUT_S": "29"}
+    with (
+        issuing() as issuer,
+        DatabaseProxy(folder.resolve(), module_database.url) as proxy,
+        Service(**{**_settings(stack, proxy, issuer), **patient}) as service,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        service.wait_until_ready()
+        scene = Scene(service, proxy, module_database, issuer.mint("editors"))
+        sql = scene.sql
+        with scene.editor() as editor, scene.editor() as other:
+            taken = make_input(sku=editor.created()[2]["sku"])
+            key, product = str(uuid.uuid4()), make_input()
+            sql.run("DELETE FROM idempotency_keys")
+            # Refused, which leaves a row without an answer.
+            check_problem(editor.create(taken, key=key), 409, "sku_taken")
+            sql.run(
+                "UPDATE idempotency_keys SET created_at = created_at - INTERVAL %s MINUTE", minutes
+            )
+            hold = Hold("COMMIT", "before")
+            proxy.arm(hold)
+            first = threads.submit(other.create, product, key=key)
+            assert hold.reached.wait(30)
+            waits = sql.status("Innodb_row_lock_waits")
+            for _ in range(4):
+                assert editor.create(make_input(), key=str(uuid.uuid4())).status == 201
+            assert sql.status("Innodb_row_lock_waits") == waits
+            check_problem(editor.create(product, key=key), 409, "idempotency_in_progress")
+            assert not first.done()
+            os.kill(hold.pid, signal.SIGKILL)
+            check_problem(first.result(), 503, "unavailable")

@@ -212,10 +212,24 @@ def test_if_match(editor: Editor, method: str) -> None:
     body = make_input(sku=product["sku"], stock=7) if method != "DELETE" else None
     check_problem(editor.send(method, at, body), 428, "if_match_required")
     stale = f'"a{product["id"]}-0"'
-    for value in (stale, f"W/{tag}", tag.strip('"'), f'"b{tag[2:]}', f"{stale}, W/{tag}", "x", ","):
+    for value, code in (
+        (stale, "precondition_failed"),
+        (f'"b{tag[2:]}', "precondition_failed"),
+        (f"{stale}, W/{tag}", "precondition_failed"),
+        (f"W/{tag}", "if_match_weak"),
+    ):
         answer = editor.send(method, at, body, if_match=value)
+        check_problem(answer, 412, code)
+        assert answer.headers["ETag"] == tag
+    for value in (tag.strip('"'), tag[:-1], f"{tag} {tag}", "x", ","):
+        answer = editor.send(method, at, body, if_match=value)
+        assert "If-Match" in check_problem(answer, 400, "if_match_invalid")["detail"]
+    for value in ("*", tag, f"W/{tag}", f"{stale}, {tag}"):
+        answer = editor.send(method, at, body, if_match="*", **{"If-None-Match": value})
         check_problem(answer, 412, "precondition_failed")
     assert editor.get(at).json() == product
+    assert editor.get(at, **{"If-Match": tag}).status == 200
+    check_problem(editor.get(at, **{"If-Match": stale}), 412, "precondition_failed")
     assert editor.send(method, at, body, if_match=f"{stale} , {tag}").status in (200, 204)
     assert editor.get(at).json()["version"] == 2
 
@@ -285,7 +299,7 @@ def test_any_version_will_do(desk: Desk, editor: Editor) -> None:
 
 
 # ---- SKUs ----
-def test_sku_is_unique(editor: Editor, sql: Sql) -> None:
+def test_sku_is_unique(editor: Editor, service: Service) -> None:
     at, _, product = editor.created()
     other, tag, _ = editor.created()
     for answer in (
@@ -297,6 +311,14 @@ def test_sku_is_unique(editor: Editor, sql: Sql) -> None:
         [error] = problem["errors"]
         assert (error["pointer"], error["code"]) == ("/sku", "taken")
         assert error["message"] == f"belongs to product {product['id']}"
+    # The server's message quotes the SKU; the log has the name of the key alone.
+    causes = [
+        event["cause"]
+        for event in service.events("request.failed")
+        if event.get("code") == "sku_taken"
+    ]
+    assert causes and all("uq_products_sku" in cause for cause in causes)
+    assert product["sku"] not in "".join(causes)
     editor.send("DELETE", at, if_match="*")
     problem = check_problem(editor.create(make_input(sku=product["sku"])), 409, "sku_taken")
     assert problem["errors"][0]["message"].endswith(f"{product['id']}, which is deleted")
@@ -433,6 +455,29 @@ def test_old_keys_go_a_few_at_a_time(editor: Editor, sql: Sql) -> None:
         assert editor.create(key=str(uuid.uuid4())).status == 201
         counts.append(sql.value("SELECT COUNT(*) FROM idempotency_keys"))
     assert counts == [17, 8, 4, 5]
+
+
+def _age(sql: Sql, minutes: int) -> None:
+    sql.run(
+        "UPDATE idempotency_keys SET created_at = UTC_TIMESTAMP(3) - INTERVAL %s MINUTE", minutes
+    )
+
+
+def test_an_answer_is_kept_for_a_day_from_when_it_was_given(editor: Editor, sql: Sql) -> None:
+    """However old the row of its key is, which a refused request has left."""
+    sql.run("DELETE FROM idempotency_keys")
+    key, (at, _, product) = str(uuid.uuid4()), editor.created()
+    taken = make_input(sku=product["sku"])
+    check_problem(editor.create(taken, key=key), 409, "sku_taken")
+    _age(sql, 1439)
+    assert editor.send("PATCH", at, {"sku": f"{product['sku']}-2"}, if_match="*").status == 200
+    assert editor.create(taken, key=key).status == 201
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 1438 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert editor.create(taken, key=key).headers["Idempotent-Replayed"] == "true"
+    sql.run("UPDATE idempotency_keys SET created_at = created_at - INTERVAL 3 MINUTE")
+    assert editor.create(key=str(uuid.uuid4())).status == 201
+    assert sql.value("SELECT COUNT(*) FROM idempotency_keys WHERE status IS NOT NULL") == 2
 
 
 # ---- locks of others ----
@@ -634,7 +679,9 @@ PLANS = [
     ("UPDATE products SET sku", "PRIMARY", 1),
     ("UPDATE products SET deleted_at = UTC", "PRIMARY", 1),
     ("UPDATE products SET deleted_at = NULL", "PRIMARY", 1),
-    ("DELETE FROM idempotency_keys", "ix_idempotency_keys_created", None),
+    ("SELECT id FROM idempotency_keys WHERE", "ix_idempotency_keys_created", None),
+    ("SELECT id FROM idempotency_keys FORCE", "PRIMARY", 2),
+    ("DELETE k FROM idempotency_keys", "PRIMARY", 2),
     ("SELECT id, version, action", "ix_audit_log_noun", None),
 ]
 
@@ -644,6 +691,8 @@ def test_statements_use_their_indexes(desk: Desk, editor: Editor, sql: Sql) -> N
         editor.create(key=str(uuid.uuid4()))
     sql.run("ANALYZE TABLE audit_log, idempotency_keys, products")
     at, _, _ = editor.created()
+    # Two of many are old, so that there is something to remove, by more than one id.
+    sql.run("UPDATE idempotency_keys SET created_at = '2020-01-01' ORDER BY id LIMIT 2")
 
     def act() -> None:
         assert editor.create(key=str(uuid.uuid4())).status == 201
@@ -658,7 +707,7 @@ def test_statements_use_their_indexes(desk: Desk, editor: Editor, sql: Sql) -> N
         assert found, beginning
         for statement in found:
             # The plan of a row that is not there is "no row"; the lock clause changes no plan.
-            [plan] = sql.dicts(f"EXPLAIN {statement.removesuffix(' FOR UPDATE NOWAIT')}")
+            [plan] = sql.dicts(f"EXPLAIN {statement.partition(' FOR UPDATE ')[0]}")
             assert plan["key"] == index, (statement, plan)
             assert "filesort" not in (plan["Extra"] or ""), plan
             if most is not None:

@@ -1,15 +1,17 @@
 /* sigv4_cases.c - a test program: one signing case as JSON a line on standard input, its answer as
  * JSON on standard output. tests/vectors/test_sigv4.py feeds it; others may too.
  *
- * Case: kind (header|query), method, scheme, host, path (already encoded), query [[name, value]]
- * decoded, headers [[name, value]] besides host, x-amz-date, x-amz-content-sha256 and
- * x-amz-security-token, payload_hash, access_key, secret_key, session_token or null, region,
+ * Case: kind (header|query), method, scheme (query), host, path (already encoded), query
+ * [[name, value]] decoded, headers [[name, value]] besides host, x-amz-date, x-amz-content-sha256
+ * and x-amz-security-token, payload_hash, access_key, secret_key, session_token or null, region,
  * service, time (20150830T123600Z), expires (query). The rules follow from the service;
  * normalize_path, encode_path and payload_header (booleans) overrule them. Answer:
  * canonical_request, string_to_sign, signature, signed_headers and authorization or url; or
- * {"error": "..."}. */
+ * {"error": "..."}: whatever a line is, it gets exactly one. A line has at most 1 MiB, a list at
+ * most 1024 pairs. */
 #include "common/aws/sigv4.h"
 
+#include "common/base/json_check.h"
 #include "common/base/json_write.h"
 
 #include <cjson/cJSON.h>
@@ -18,103 +20,218 @@
 #include <string.h>
 #include <time.h>
 
-#define PAIRS_MAX 256
+#define LINE_MAX_BYTES MIB(1)
+/* Enough for the longest line: what is percent-encoded grows threefold and occurs in several texts,
+ * and the answer is reserved as if every byte of it were escaped. */
+#define MEMORY         MIB(96)
+#define PAIRS_MAX      1024
 
-static struct slice text_of(const cJSON *object, const char *name)
+/* A case as it was read; texts are borrowed from the JSON tree. */
+struct signing_case {
+    bool query_form;
+    struct aws_credentials credentials;
+    struct sigv4_request req;
+    struct aws_pair query[PAIRS_MAX], headers[PAIRS_MAX];
+};
+
+static const cJSON *member(const cJSON *object, const char *name)
 {
-    return slice_from_cstr(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name)));
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNull(found) ? NULL : found;
 }
 
-static bool flag_of(const cJSON *object, const char *name, bool otherwise)
+static bool read_text(const cJSON *object, const char *name, bool required, struct slice *ret,
+                      struct err *err)
 {
-    const cJSON *flag = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsBool(flag) ? cJSON_IsTrue(flag) : otherwise;
+    const cJSON *found = member(object, name);
+    if (found ? !cJSON_IsString(found) : required)
+        return err_fail(err, &ERR_BAD_REQUEST, "%s is %s", name, found ? "no text" : "missing");
+    *ret = slice_from_cstr(cJSON_GetStringValue(found));
+    return true;
 }
 
-static size_t pairs_of(const cJSON *object, const char *name, struct aws_pair *ret)
+static bool read_flag(const cJSON *object, const char *name, bool *ret, struct err *err)
 {
-    const cJSON *pair;
+    const cJSON *found = member(object, name);
+    if (found && !cJSON_IsBool(found))
+        return err_fail(err, &ERR_BAD_REQUEST, "%s is no boolean", name);
+    if (found)
+        *ret = cJSON_IsTrue(found);
+    return true;
+}
+
+static bool read_pairs(const cJSON *object, const char *name, struct aws_pair *ret,
+                       size_t *ret_count, struct err *err)
+{
+    const cJSON *list = member(object, name), *pair;
     size_t count = 0;
-    cJSON_ArrayForEach(pair, cJSON_GetObjectItemCaseSensitive(object, name))
+    if (list && !cJSON_IsArray(list))
+        return err_fail(err, &ERR_BAD_REQUEST, "%s is no list", name);
+    cJSON_ArrayForEach(pair, list)
     {
+        const cJSON *left = cJSON_IsArray(pair) ? pair->child : NULL;
+        const cJSON *right = left ? left->next : NULL;
+        if (!right || right->next || !cJSON_IsString(left) || !cJSON_IsString(right))
+            return err_fail(err, &ERR_BAD_REQUEST, "%s has a pair that is not two texts", name);
         if (count == PAIRS_MAX)
-            break;
-        ret[count++] =
-            (struct aws_pair){slice_from_cstr(cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0))),
-                              slice_from_cstr(cJSON_GetStringValue(cJSON_GetArrayItem(pair, 1)))};
+            return err_fail(err, &ERR_BAD_REQUEST, "%s has more than %d pairs", name, PAIRS_MAX);
+        ret[count++] = (struct aws_pair){slice_from_cstr(left->valuestring),
+                                         slice_from_cstr(right->valuestring)};
     }
-    return count;
+    *ret_count = count;
+    return true;
 }
 
-static int64_t time_of(const cJSON *object)
+static bool read_time(const cJSON *object, int64_t *ret, struct err *err)
 {
+    static const char pattern[] = "dddddddd"
+                                  "T"
+                                  "dddddd"
+                                  "Z";
     struct tm utc = {0};
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "time"));
-    const char *end = text ? strptime(text, "%Y%m%dT%H%M%SZ", &utc) : NULL;
-    return end && *end == '\0' ? (int64_t)timegm(&utc) : -1;
+    struct slice text = {0};
+    if (!read_text(object, "time", true, &text, err))
+        return false;
+    bool good = text.len == sizeof pattern - 1;
+    for (size_t i = 0; good && i < text.len; i++)
+        good = pattern[i] == 'd' ? text.ptr[i] >= '0' && text.ptr[i] <= '9'
+                                 : text.ptr[i] == pattern[i];
+    const char *end = good ? strptime(text.ptr, "%Y%m%dT%H%M%SZ", &utc) : NULL;
+    if (!end || *end)
+        return err_fail(err, &ERR_BAD_REQUEST, "time is none like 20150830T123600Z");
+    *ret = (int64_t)timegm(&utc);
+    return true;
 }
 
-static struct sigv4_rules rules_of(const cJSON *object)
+static bool read_expires(const cJSON *object, int64_t *ret, struct err *err)
 {
-    bool s3 = slice_equal(text_of(object, "service"), SLICE("s3"));
-    struct sigv4_rules rules = s3 ? sigv4_rules_s3 : sigv4_rules_other;
-    rules.normalize_path = flag_of(object, "normalize_path", rules.normalize_path);
-    rules.encode_path = flag_of(object, "encode_path", rules.encode_path);
-    rules.payload_header = flag_of(object, "payload_header", rules.payload_header);
-    return rules;
+    const cJSON *found = member(object, "expires");
+    double value = cJSON_IsNumber(found) ? cJSON_GetNumberValue(found) : 0.5;
+    if (!(value >= INT32_MIN && value <= INT32_MAX) || value != (double)(int64_t)value)
+        return err_fail(err, &ERR_BAD_REQUEST, "expires is no whole number of seconds");
+    *ret = (int64_t)value;
+    return true;
 }
 
-static bool sign_case(const cJSON *object, struct arena *arena, struct sigv4_key *key,
+static bool read_rules(const cJSON *object, struct sigv4_request *req, struct err *err)
+{
+    bool s3 = slice_equal(req->service, SLICE("s3"));
+    req->rules = s3 ? sigv4_rules_s3 : sigv4_rules_other;
+    return read_flag(object, "normalize_path", &req->rules.normalize_path, err) &&
+           read_flag(object, "encode_path", &req->rules.encode_path, err) &&
+           read_flag(object, "payload_header", &req->rules.payload_header, err);
+}
+
+static bool read_kind(const cJSON *object, bool *ret_query_form, struct err *err)
+{
+    struct slice kind = {0};
+    if (!read_text(object, "kind", true, &kind, err))
+        return false;
+    *ret_query_form = slice_equal(kind, SLICE("query"));
+    return *ret_query_form || slice_equal(kind, SLICE("header")) ||
+           err_fail(err, &ERR_BAD_REQUEST, "kind is neither header nor query");
+}
+
+static bool read_case(const cJSON *object, struct signing_case *ret, struct err *err)
+{
+    struct sigv4_request *req = &ret->req;
+    const struct {
+        const char *name;
+        bool required;
+        struct slice *at;
+    } texts[] = {
+        {"method", true, &req->method},
+        {"host", true, &req->host},
+        {"path", true, &req->path},
+        {"payload_hash", true, &req->payload_hash},
+        {"region", true, &req->region},
+        {"service", true, &req->service},
+        {"access_key", true, &ret->credentials.access_key},
+        {"secret_key", true, &ret->credentials.secret_key},
+        {"session_token", false, &ret->credentials.session_token},
+        {"scheme", false, &req->scheme},
+    };
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (!read_text(object, texts[i].name, texts[i].required, texts[i].at, err))
+            return false;
+    req->query = ret->query;
+    req->headers = ret->headers;
+    return read_kind(object, &ret->query_form, err) && read_rules(object, req, err) &&
+           read_time(object, &req->now, err) &&
+           (!ret->query_form || read_expires(object, &req->expires_s, err)) &&
+           read_pairs(object, "query", ret->query, &req->query_count, err) &&
+           read_pairs(object, "headers", ret->headers, &req->header_count, err);
+}
+
+/* cJSON would cut a text at an escaped NUL and let other things pass. */
+static bool parse(struct slice line, cJSON **ret, struct err *err)
+{
+    struct json_fault fault;
+    if (line.len > LINE_MAX_BYTES)
+        return err_fail(err, &ERR_BAD_REQUEST, "a line of more than %zu bytes", LINE_MAX_BYTES);
+    if (!json_check(line, &fault))
+        return err_fail(err, &ERR_BAD_REQUEST, "no JSON: %s at byte %zu", fault.what, fault.at);
+    *ret = cJSON_ParseWithLength(line.ptr, line.len);
+    return cJSON_IsObject(*ret) || err_fail(err, &ERR_BAD_REQUEST, "not a JSON object");
+}
+
+static bool sign_line(struct slice line, cJSON **tree, struct arena *arena, struct sigv4_key *key,
                       struct sigv4_signed *ret, struct err *err)
 {
-    static struct aws_pair query[PAIRS_MAX], headers[PAIRS_MAX];
-    const struct aws_credentials credentials = {text_of(object, "access_key"),
-                                                text_of(object, "secret_key"),
-                                                text_of(object, "session_token")};
-    const struct sigv4_request req = {
-        .method = text_of(object, "method"),
-        .scheme = text_of(object, "scheme"),
-        .host = text_of(object, "host"),
-        .path = text_of(object, "path"),
-        .query = query,
-        .query_count = pairs_of(object, "query", query),
-        .headers = headers,
-        .header_count = pairs_of(object, "headers", headers),
-        .payload_hash = text_of(object, "payload_hash"),
-        .region = text_of(object, "region"),
-        .service = text_of(object, "service"),
-        .rules = rules_of(object),
-        .now = time_of(object),
-        .expires_s =
-            (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, "expires")),
-    };
-    return slice_equal(text_of(object, "kind"), SLICE("query"))
-               ? sigv4_sign_query(&credentials, &req, key, arena, ret, err)
-               : sigv4_sign_header(&credentials, &req, key, arena, ret, err);
+    struct signing_case *c = ARENA_NEW(arena, struct signing_case);
+    if (!c)
+        return err_fail(err, &ERR_INTERNAL, "out of memory");
+    if (!parse(line, tree, err) || !read_case(*tree, c, err))
+        return false;
+    return c->query_form ? sigv4_sign_query(&c->credentials, &c->req, key, arena, ret, err)
+                         : sigv4_sign_header(&c->credentials, &c->req, key, arena, ret, err);
 }
 
-static void answer(const cJSON *object, struct arena *arena, struct sigv4_key *key)
+/* ---- the answer ---- */
+
+/* False when it does not fit, which leaves nothing half said. */
+static bool print_signed(const struct sigv4_signed *made, struct arena *arena)
+{
+    const struct {
+        const char *name;
+        struct slice text;
+    } members[] = {
+        {"canonical_request", made->canonical_request},
+        {"string_to_sign", made->string_to_sign},
+        {"signature", made->signature},
+        {"signed_headers", made->signed_headers},
+        {made->url.ptr ? "url" : "authorization", made->url.ptr ? made->url : made->authorization}};
+    size_t bytes = 0;
+    for (size_t i = 0; i < COUNT(members); i++)
+        bytes += 6 * members[i].text.len + 64;
+    struct buf out = arena_buf(arena, bytes);
+    buf_add_char(&out, '{');
+    for (size_t i = 0; i < COUNT(members); i++)
+        json_add_member(&out, members[i].name, members[i].text);
+    buf_add(&out, SLICE("}\n"));
+    return !out.full && fwrite(out.ptr, 1, out.len, stdout) == out.len;
+}
+
+static void print_error(const char *what)
+{
+    char storage[2048];
+    struct buf out = BUF(storage);
+    buf_add_char(&out, '{');
+    json_add_member(&out, "error", slice_from_cstr(what));
+    buf_add(&out, SLICE("}\n"));
+    fwrite(out.ptr, 1, out.len, stdout);
+}
+
+static void answer(struct slice line, struct arena *arena, struct sigv4_key *key)
 {
     struct sigv4_signed made = {0};
     struct err err = {0};
-    bool good = cJSON_IsObject(object) ? sign_case(object, arena, key, &made, &err)
-                                       : err_fail(&err, &ERR_BAD_REQUEST, "not a JSON object");
-    struct buf out = arena_buf(arena, MIB(2));
-    buf_add_char(&out, '{');
-    if (!good) {
-        json_add_member(&out, "error", slice_from_cstr(err.cause));
-    } else {
-        json_add_member(&out, "canonical_request", made.canonical_request);
-        json_add_member(&out, "string_to_sign", made.string_to_sign);
-        json_add_member(&out, "signature", made.signature);
-        json_add_member(&out, "signed_headers", made.signed_headers);
-        if (made.url.ptr)
-            json_add_member(&out, "url", made.url);
-        else
-            json_add_member(&out, "authorization", made.authorization);
-    }
-    buf_add(&out, SLICE("}\n"));
-    fwrite(out.ptr, 1, out.len, stdout);
+    cJSON *tree = NULL;
+    if (!sign_line(line, &tree, arena, key, &made, &err))
+        print_error(err.cause);
+    else if (!print_signed(&made, arena))
+        print_error("the answer is too large");
+    cJSON_Delete(tree);
     fflush(stdout); /* a caller may wait for each answer */
 }
 
@@ -125,12 +242,11 @@ int main(void)
     struct err err = {0};
     char *line = NULL;
     size_t cap = 0;
-    if (!arena_init(&arena, MIB(8), &err))
+    ssize_t got;
+    if (!arena_init(&arena, MEMORY, &err))
         return EXIT_FAILURE;
-    while (getline(&line, &cap, stdin) > 0) {
-        cJSON *object = cJSON_Parse(line);
-        answer(object, &arena, &key);
-        cJSON_Delete(object);
+    while ((got = getline(&line, &cap, stdin)) > 0) {
+        answer((struct slice){line, (size_t)got}, &arena, &key);
         arena_reset(&arena);
     }
     free(line);

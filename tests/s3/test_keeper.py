@@ -27,7 +27,8 @@ def bucket_seen(service: Service) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         bucket: dict[str, Any] = service.status()["bucket"]
-        return bucket if bucket["state"] != "unknown" else None
+        # "none" is what stands there before the keeper has begun.
+        return bucket if bucket["state"] not in ("none", "unknown") else None
 
     return wait_for(look, "a look at the bucket")
 

@@ -70,6 +70,7 @@ START_TEST(caller_without_authenticator)
     struct err err = {0};
     ck_assert(!caller_identify(&none, &req, SCOPE_USER, &arena, &caller, &err));
     ck_assert_ptr_eq(err.kind, &ERR_KEYS_UNAVAILABLE);
+    ck_assert_str_eq(err.cause, "COGNITO_USER_POOL_ID is not set");
     arena_done(&arena);
 }
 END_TEST

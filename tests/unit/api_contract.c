@@ -37,20 +37,35 @@ static const struct row {
     {{.handler = handle, .answer = {200, ANSWER_LIST, NULL, NULL}, .query = &paged},
      "bad_request query_invalid cursor_invalid not_acceptable body_too_large uri_too_long "
      "headers_too_large internal not_ready unavailable gateway_timeout "},
+    /* who reads may be told that the ETag is another one; who makes something cannot */
+    {{.method = HTTP_GET,
+      .handler = handle,
+      .needs = ROUTE_ETAG,
+      .answer = {200, ANSWER_ONE, NULL, NULL}},
+     "bad_request query_invalid not_acceptable precondition_failed if_match_weak body_too_large "
+     "uri_too_long "
+     "headers_too_large internal unavailable gateway_timeout "},
+    {{.method = HTTP_POST,
+      .handler = handle,
+      .needs = ROUTE_ETAG,
+      .answer = {201, ANSWER_ONE, NULL, NULL}},
+     "bad_request query_invalid not_acceptable body_too_large uri_too_long headers_too_large "
+     "internal unavailable gateway_timeout "},
     {{.handler = handle, .scope = SCOPE_USER, .answer = {204, ANSWER_NONE, NULL, NULL}},
      "bad_request query_invalid authentication_required " TOKENS "body_too_large uri_too_long "
      "headers_too_large internal keys_unavailable unavailable gateway_timeout "},
     {{.handler = handle,
       .scope = SCOPE_EDIT,
       .body = &some_schema,
-      .needs = ROUTE_IF_MATCH,
+      .needs = ROUTE_IF_MATCH | ROUTE_ETAG,
       .answer = {200, ANSWER_ONE, NULL, NULL},
       /* what is named twice is there once, and stands where its status is due */
       .errors = (const struct err_kind *const[]){&ERR_PRODUCT_ABSENT, &ERR_BODY_INVALID, NULL}},
-     "bad_request query_invalid json_invalid authentication_required " TOKENS
+     "bad_request query_invalid json_invalid if_match_invalid authentication_required " TOKENS
      "forbidden product_absent "
-     "not_acceptable precondition_failed body_too_large uri_too_long media_type_unsupported "
-     "body_invalid if_match_required headers_too_large internal keys_unavailable unavailable "
+     "not_acceptable precondition_failed if_match_weak body_too_large uri_too_long "
+     "content_encoding_unsupported media_type_unsupported body_invalid if_match_required "
+     "headers_too_large internal keys_unavailable unavailable "
      "gateway_timeout "},
 };
 START_TEST(contract_errors_of_columns)

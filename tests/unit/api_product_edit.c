@@ -109,6 +109,7 @@ END_TEST
 #define DONE_KEY                                                                                   \
     FAKE_ROWS(COLUMNS_OF_KEY, "201", "1", "application/json", "ETag: \"a5-1\"\r\n", "{\"id\":5}")
 #define OTHER_KEY FAKE_ROWS(COLUMNS_OF_KEY, "201", "0", "application/json", "", "{\"id\":5}")
+#define NONE_OLD  FAKE_NO_ROWS(1)
 #define EMPTY_KEY FAKE_ROWS(COLUMNS_OF_KEY, "204", "1", NULL, "", "")
 
 /* clang-format off */
@@ -152,8 +153,10 @@ static const struct story {
      {{BEFORE}}, 1, 412, "precondition_failed", "SELECT "},
     {"a stale tag: PATCH", HTTP_PATCH, SHOW, "\"a5-0\"", "", NAME("Cup"), {{BEFORE}}, 1, 412,
      "precondition_failed", "SELECT "},
-    {"a weak tag", HTTP_DELETE, SHOW, "W/\"a5-1\"", "", "", {{BEFORE}}, 1, 412,
-     "precondition_failed", "SELECT "},
+    {"a weak tag", HTTP_DELETE, SHOW, "W/\"a5-1\"", "", "", {{BEFORE}}, 1, 412, "if_match_weak",
+     "SELECT "},
+    {"a tag without its quotes", HTTP_DELETE, SHOW, "a5-1", "", "", {{0}}, 0, 400,
+     "if_match_invalid", NULL},
     {"another product's tag", HTTP_DELETE, SHOW, "\"a6-1\"", "", "", {{BEFORE}}, 1, 412,
      "precondition_failed", "SELECT "},
     {"a stale tag: restore", HTTP_POST, BACK, "\"a5-1\"", "", "", {{GONE}}, 1, 412,
@@ -224,14 +227,24 @@ static const struct story {
      "SELECT START INSERT SELECT INSERT ROLLBACK "},
 
     /* Idempotency-Key */
-    {"a new key", HTTP_POST, LIST, "", "k1", TEA, {{NO_KEY}, {CATEGORY}, {ONE_ROW}, {ONE_ROW}, {0},
+    {"a new key", HTTP_POST, LIST, "", "k1", TEA, {{NO_KEY}, {CATEGORY}, {NONE_OLD}, {ONE_ROW}, {0},
      {OPEN_KEY}, {FAKE_WRITTEN(1, 5)}, {BEFORE}, {ONE_ROW}, {ONE_ROW}, {0}}, 11, 201, ANSWER("Tea",
      "10", "active", "1"),
-     "SELECT SELECT DELETE INSERT START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
+     "SELECT SELECT SELECT INSERT START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
     {"old keys that cannot be pruned harm nobody", HTTP_POST, LIST, "", "k1", TEA, {{NO_KEY},
      {CATEGORY}, {FAKE_ERROR(1205)}, {ONE_ROW}, {0}, {OPEN_KEY}, {FAKE_WRITTEN(1, 5)}, {BEFORE},
      {ONE_ROW}, {ONE_ROW}, {0}}, 11, 201, ANSWER("Tea", "10", "active", "1"),
-     "SELECT SELECT DELETE INSERT START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
+     "SELECT SELECT SELECT INSERT START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
+    {"old keys go", HTTP_POST, LIST, "", "k1", TEA, {{NO_KEY}, {CATEGORY},
+     {FAKE_ROWS(1, "old", "older")}, {0}, {FAKE_ROWS(1, "older")}, {ONE_ROW}, {0}, {ONE_ROW}, {0},
+     {OPEN_KEY}, {FAKE_WRITTEN(1, 5)}, {BEFORE}, {ONE_ROW}, {ONE_ROW}, {0}}, 15, 201,
+     ANSWER("Tea", "10", "active", "1"), "SELECT SELECT SELECT START SELECT DELETE COMMIT INSERT "
+     "START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
+    {"old keys of running requests stay", HTTP_POST, LIST, "", "k1", TEA, {{NO_KEY}, {CATEGORY},
+     {FAKE_ROWS(1, "old")}, {0}, {NONE_OLD}, {0}, {ONE_ROW}, {0}, {OPEN_KEY},
+     {FAKE_WRITTEN(1, 5)}, {BEFORE}, {ONE_ROW}, {ONE_ROW}, {0}}, 14, 201,
+     ANSWER("Tea", "10", "active", "1"), "SELECT SELECT SELECT START SELECT COMMIT INSERT "
+     "START SELECT INSERT SELECT INSERT UPDATE COMMIT "},
     {"a key whose request changed nothing", HTTP_POST, LIST, "", "k1", TEA, {{OPEN_KEY},
      {CATEGORY}, {0}, {OPEN_KEY}, {FAKE_WRITTEN(1, 5)}, {BEFORE}, {ONE_ROW}, {ONE_ROW}, {0}}, 9,
      201, ANSWER("Tea", "10", "active", "1"),
@@ -262,10 +275,10 @@ static const struct story {
     {"a blank", HTTP_POST, LIST, "", "k 1", TEA, {{0}}, 0, 400, "idempotency_key_invalid", NULL},
     {"no ASCII", HTTP_POST, LIST, "", "k\xC3\xA9", TEA, {{0}}, 0, 400, "idempotency_key_invalid",
      NULL},
-    {"restored once", HTTP_POST, BACK, "\"a5-2\"", "k1", "", {{NO_KEY}, {GONE}, {ONE_ROW},
+    {"restored once", HTTP_POST, BACK, "\"a5-2\"", "k1", "", {{NO_KEY}, {GONE}, {NONE_OLD},
      {ONE_ROW}, {0}, {OPEN_KEY}, {ONE_ROW}, {BEFORE}, {ONE_ROW}, {ONE_ROW}, {0}}, 11, 200,
      ANSWER("Tea", "10", "active", "1"),
-     "SELECT SELECT DELETE INSERT START SELECT UPDATE SELECT INSERT UPDATE COMMIT "},
+     "SELECT SELECT SELECT INSERT START SELECT UPDATE SELECT INSERT UPDATE COMMIT "},
     {"restored before", HTTP_POST, BACK, "\"a5-2\"", "k1", "", {{DONE_KEY}}, 1, 201, "{\"id\":5}",
      "SELECT "},
     {"only a POST has keys", HTTP_DELETE, SHOW, "\"a5-1\"", "k1", "", {{BEFORE}, {0}, {ONE_ROW},
@@ -293,6 +306,36 @@ START_TEST(edit_stories)
     ck_assert_msg(!retry_after == !later, "%s", r->name);
     if (r->status < 300)
         ck_assert_ptr_nonnull(api_fixture_header(&f, "ETag"));
+    api_fixture_close(&f);
+}
+END_TEST
+
+/* RFC 9110 section 13.1.2: an unsafe method honours If-None-Match, too. Whoever is told that the
+ * ETag is another one is told which. */
+static const struct {
+    enum http_method method;
+    const char *target, *if_match, *if_none_match, *etag;
+    struct fake_answer answer;
+} none_match_rows[] = {
+    {HTTP_PUT, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "\"a5-1\"", "\"a5-1\"", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "*", "W/\"a5-1\"", "\"a5-1\"", {BEFORE}},
+    {HTTP_PATCH, SHOW, "\"a5-9\"", "", "\"a5-1\"", {BEFORE}},
+    {HTTP_DELETE, SHOW, "*", "*", "\"a5-1\"", {BEFORE}},
+    {HTTP_POST, BACK, "*", "*", "\"a5-2\"", {GONE}},
+};
+START_TEST(edit_none_match)
+{
+    struct api_fixture f;
+    api_fixture_open(&f, &none_match_rows[_i].answer, 1);
+    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
+    f.req.if_match = slice_from_cstr(none_match_rows[_i].if_match);
+    f.req.if_none_match = slice_from_cstr(none_match_rows[_i].if_none_match);
+    f.req.body = SLICE(FULL("Cup", "10"));
+    api_fixture_ask(&f, none_match_rows[_i].method, slice_from_cstr(none_match_rows[_i].target));
+    ck_assert_int_eq(f.reply.status, 412);
+    ck_assert_str_eq(api_fixture_header(&f, "ETag"), none_match_rows[_i].etag);
     api_fixture_close(&f);
 }
 END_TEST
@@ -356,20 +399,26 @@ START_TEST(edit_statements)
 }
 END_TEST
 
+/* An editor makes the tea, and may repeat it. */
+static void make_with_key(struct api_fixture *f)
+{
+    f->req.authorization = SLICE(API_FIXTURE_EDITOR);
+    f->req.idempotency_key = SLICE("k1");
+    f->req.body = SLICE(TEA);
+    api_fixture_ask(f, HTTP_POST, SLICE(LIST));
+}
+
 /* The statements of a key: its row is found by one hash, that of the caller, the route and the key;
  * a second one, of path and body, tells another request. */
 START_TEST(edit_key_statements)
 {
     const struct fake_answer answers[] = {
-        {NO_KEY}, {CATEGORY}, {ONE_ROW}, {ONE_ROW}, {0}, {OPEN_KEY}, {FAKE_WRITTEN(1, 5)},
-        {BEFORE}, {ONE_ROW},  {ONE_ROW}, {0}};
+        {NO_KEY}, {CATEGORY}, {NONE_OLD}, {ONE_ROW}, {0}, {OPEN_KEY}, {FAKE_WRITTEN(1, 5)},
+        {BEFORE}, {ONE_ROW},  {ONE_ROW},  {0}};
     struct api_fixture f;
     char find[512], lock[512], keep[KIB(2)];
     api_fixture_open(&f, ARRAY(answers));
-    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
-    f.req.idempotency_key = SLICE("k1");
-    f.req.body = SLICE(TEA);
-    api_fixture_ask(&f, HTTP_POST, SLICE(LIST));
+    make_with_key(&f);
     ck_assert_int_eq(f.reply.status, 201);
     ck_assert(slice_to_cstr(f.fake.statements[0], find, sizeof find) &&
               slice_to_cstr(f.fake.statements[5], lock, sizeof lock) &&
@@ -378,13 +427,40 @@ START_TEST(edit_key_statements)
     ck_assert_int_eq(strncmp(lock, find, strlen(find)), 0);
     ck_assert_str_eq(lock + strlen(find), " FOR UPDATE NOWAIT");
     ck_assert_text_eq(f.fake.statements[2],
-                      "DELETE FROM idempotency_keys WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL"
-                      " 24 HOUR ORDER BY created_at LIMIT 10");
+                      "SELECT id FROM idempotency_keys WHERE created_at < UTC_TIMESTAMP(3) -"
+                      " INTERVAL 24 HOUR ORDER BY created_at LIMIT 10");
     /* What a client gets, and nothing else, is kept. */
     ck_assert_ptr_nonnull(
         strstr(keep, ", status = 201, content_type = 'application/json',"
                      " headers = 'Location: /v1/products/5\\r\\nETag: \\\"a5-1\\\"\\r\\n"));
     ck_assert_ptr_nonnull(strstr(keep, "body = '{\\\"id\\\":5,"));
+    /* For 24 hours from here, not from when the key was first seen. */
+    ck_assert_ptr_nonnull(strstr(keep, ", created_at = UTC_TIMESTAMP(3) WHERE id = x'"));
+    api_fixture_close(&f);
+}
+END_TEST
+
+/* Of old rows only those are touched that nobody has locked, and nothing between them. */
+START_TEST(edit_key_prune_statements)
+{
+    const struct fake_answer answers[] = {{NO_KEY},
+                                          {CATEGORY},
+                                          {FAKE_ROWS(1, "old", "older")},
+                                          {0},
+                                          {FAKE_ROWS(1, "older")},
+                                          {ONE_ROW},
+                                          {0},
+                                          {FAKE_ERROR(1146)}};
+    struct api_fixture f;
+    api_fixture_open(&f, ARRAY(answers));
+    make_with_key(&f);
+    ck_assert_text_eq(f.fake.statements[4],
+                      "SELECT id FROM idempotency_keys FORCE INDEX (PRIMARY) WHERE id IN"
+                      " (x'6f6c64', x'6f6c646572') AND created_at < UTC_TIMESTAMP(3) - INTERVAL 24"
+                      " HOUR FOR UPDATE SKIP LOCKED");
+    ck_assert_text_eq(f.fake.statements[5],
+                      "DELETE k FROM idempotency_keys AS k FORCE INDEX (PRIMARY) WHERE k.id IN"
+                      " (x'6f6c646572')");
     api_fixture_close(&f);
 }
 END_TEST
@@ -434,10 +510,7 @@ START_TEST(edit_replayed)
     const struct fake_answer answers[] = {{DONE_KEY}, {EMPTY_KEY}};
     struct api_fixture f;
     api_fixture_open(&f, ARRAY(answers));
-    f.req.authorization = SLICE(API_FIXTURE_EDITOR);
-    f.req.idempotency_key = SLICE("k1");
-    f.req.body = SLICE(TEA);
-    api_fixture_ask(&f, HTTP_POST, SLICE(LIST));
+    make_with_key(&f);
     ck_assert_str_eq(f.reply.content_type, "application/json");
     ck_assert_str_eq(api_fixture_header(&f, "ETag"), "\"a5-1\"");
     ck_assert_str_eq(api_fixture_header(&f, "Idempotent-Replayed"), "true");
@@ -547,7 +620,9 @@ void api_product_edit(struct suite *s)
     suite_rows(s, create_refused, COUNT(caller_rows));
     suite_rows(s, edit_stories, COUNT(stories));
     suite_rows(s, edit_statements, COUNT(statement_rows));
+    suite_rows(s, edit_none_match, COUNT(none_match_rows));
     suite_test(s, edit_key_statements);
+    suite_test(s, edit_key_prune_statements);
     suite_rows(s, edit_key_rows, COUNT(key_rows));
     suite_test(s, edit_replayed);
     suite_rows(s, edit_key_lengths, COUNT(key_lengths));

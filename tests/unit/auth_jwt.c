@@ -218,6 +218,31 @@ START_TEST(jwt_payload_is_an_object)
 }
 END_TEST
 
+/* What a token is comes before what it lacks. */
+static const struct kind_row {
+    const char *payload;
+    const struct err_kind *want;
+} kind_rows[] = {
+    /* An ID token as Cognito makes it. */
+    {"{\"sub\":\"s\",\"aud\":\"" CLIENT "\",\"cognito:groups\":[\"editors\"],"
+     "\"iss\":\"" ISSUER "\",\"cognito:username\":\"ada\",\"email\":\"ada@example.com\","
+     "\"token_use\":\"id\",\"auth_time\":1699999000,\"exp\":1700003600,\"iat\":1700000000}",
+     &ERR_TOKEN_WRONG_USE},
+    {"{\"iss\":\"" ISSUER "\",\"token_use\":\"id\"}", &ERR_TOKEN_WRONG_USE},
+    {"{\"iss\":\"https://other\",\"token_use\":\"id\"}", &ERR_TOKEN_WRONG_ISSUER},
+    {"{\"iss\":\"" ISSUER "\",\"token_use\":\"access\"}", &ERR_TOKEN_CLAIMS},
+};
+START_TEST(jwt_kind_comes_first)
+{
+    const struct kind_row *r = &kind_rows[_i];
+    struct fixture f;
+    set_up(&f);
+    ck_assert(!verify(&f, fake_issuer_mint(HEADER, r->payload, FAKE_KEY_A, FAKE_RS256), NOW, 0));
+    ck_assert_msg(f.err.kind == r->want, "%s: %s", r->payload, f.err.cause);
+    tear_down(&f);
+}
+END_TEST
+
 START_TEST(jwt_says_what_the_token_says)
 {
     struct fixture f;
@@ -570,6 +595,7 @@ void auth_jwt(struct suite *s)
 {
     suite_rows(s, jwt_claims_are_judged, COUNT(claim_rows));
     suite_rows(s, jwt_payload_is_an_object, COUNT(payload_rows));
+    suite_rows(s, jwt_kind_comes_first, COUNT(kind_rows));
     suite_test(s, jwt_says_what_the_token_says);
     suite_test(s, jwt_groups_have_a_limit);
     suite_rows(s, jwt_leeway, COUNT(time_rows));

@@ -98,6 +98,42 @@ START_TEST(answer_names_the_error)
 }
 END_TEST
 
+#define TEN(x)     x x x x x x x x x x
+#define HUNDRED(x) TEN(TEN(x))
+#define DENIED                                                                                     \
+    "User: arn:aws:sts::123456789012:assumed-role/Task/0123 is not authorized to perform: "        \
+    "secretsmanager:GetSecretValue on resource: cbu/database"
+static const struct code_row message_rows[] = {
+    {"{\"__type\":\"AccessDeniedException\",\"Message\":\"" DENIED "\"}", DENIED},
+    {"{\"__type\":\"X\",\"message\":\"Access to KMS is not allowed\"}",
+     "Access to KMS is not allowed"},
+    {"{\"message\":\"\",\"Message\":\"capital\"}", "capital"},
+    {"<Error><Code>X</Code><Message>in XML</Message></Error>", "in XML"},
+    {"<Message>outside</Message>", ""},
+    {"{\"__type\":\"X\"}", ""},
+    {"{\"message\":5}", ""},
+    {"{\"message\":\"cut", ""},
+    {"Bad Gateway", ""},
+    {"", ""},
+    {"{\"message\":\"bell\\u0007 \xE2\x82\xAC tab\\t.\"}", "bell? ??? tab?."},
+    /* what AWS says of a signature: the request, with the session token in it */
+    {"{\"message\":\"The signature does not match.\\n\\nx-amz-security-token:SECRET\"}",
+     "The signature does not match."},
+    {"<Error><Message>does not match\r\nSECRET</Message></Error>", "does not match"},
+    {"{\"message\":\"" HUNDRED("ab") "\"}", HUNDRED("ab")},
+    {"{\"message\":\"token " HUNDRED("ab") "c\"}", "token "},
+    {"{\"message\":\"" TEN(HUNDRED("words ")) "\"}",
+     TEN("words words words words words words ") "words words words words words words word"},
+};
+START_TEST(answer_quotes_the_message)
+{
+    const struct code_row *r = &message_rows[_i];
+    struct arena arena = test_arena(KIB(64));
+    ck_assert_text_eq(answer_error_message(slice_from_cstr(r->body), &arena), r->code);
+    arena_done(&arena);
+}
+END_TEST
+
 static const struct time_row {
     const char *text;
     int64_t rfc3339, http;
@@ -130,5 +166,6 @@ void aws_answer(struct suite *s)
     suite_rows(s, answer_reads_json, COUNT(json_rows));
     suite_test(s, answer_does_not_outgrow_the_arena);
     suite_rows(s, answer_names_the_error, COUNT(code_rows));
+    suite_rows(s, answer_quotes_the_message, COUNT(message_rows));
     suite_rows(s, answer_reads_times, COUNT(time_rows));
 }

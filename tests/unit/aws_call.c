@@ -25,6 +25,17 @@ static const struct judge_row {
     {"504", {.status = 504}, CALL_AGAIN},
     {"throttled", {.status = 400, .code = SLICE_INIT("ThrottlingException")}, CALL_AGAIN},
     {"slow down", {.status = 400, .code = SLICE_INIT("SlowDown")}, CALL_AGAIN},
+    {"slow down, in botocore's newest words",
+     {.status = 400, .code = SLICE_INIT("EC2ThrottledException")},
+     CALL_AGAIN},
+    {"bandwidth", {.status = 400, .code = SLICE_INIT("BandwidthLimitExceeded")}, CALL_AGAIN},
+    {"a limit", {.status = 400, .code = SLICE_INIT("LimitExceededException")}, CALL_AGAIN},
+    {"in progress",
+     {.status = 400, .code = SLICE_INIT("TransactionInProgressException")},
+     CALL_AGAIN},
+    {"a timeout of theirs",
+     {.status = 400, .code = SLICE_INIT("RequestTimeoutException")},
+     CALL_AGAIN},
     {"denied", {.status = 400, .code = SLICE_INIT("AccessDeniedException")}, CALL_TAKE},
     {"bad signature, right clock",
      {.status = 400, .code = SLICE_INIT("InvalidSignatureException"), .clock_off_s = 3},
@@ -76,6 +87,7 @@ static bool send(struct fake_http *f, const struct aws_credentials *with, struct
         .service = "s3",
         .operation = "HeadObject",
         .region = SLICE("us-east-2"),
+        .resource = SLICE("bucket"),
         .rules = sigv4_rules_s3,
         .base_url = SLICE("http://127.0.0.1:7101"),
         .method = SLICE("GET"),
@@ -196,6 +208,59 @@ START_TEST(call_without_credentials_is_not_signed)
 }
 END_TEST
 
+/* The credentials endpoint may be any host: its clock is no reason to sign with another time. */
+START_TEST(call_takes_no_clock_from_an_unsigned_answer)
+{
+    static const struct fake_http_answer refusal = {
+        .status = 403, .body = "", .date = "Sun, 22 Nov 2026 22:07:11 GMT"};
+    struct fake_http f;
+    struct arena arena = test_arena(KIB(256));
+    struct err err = {0};
+    struct http_answer answer = {0};
+    fake_http_open(&f, &refusal, 1);
+    ck_assert(send(&f, NULL, &arena, &answer, &err));
+    ck_assert_int_eq(answer.status, 403);
+    ck_assert_int_eq(f.client.skew_s, 0);
+    fake_http_close(&f);
+    arena_done(&arena);
+}
+END_TEST
+
+static bool is_asked(void *ctx)
+{
+    struct fake_http *f = ctx;
+    return f->world.monotonic_ms >= 1000000 + 100;
+}
+
+/* Something more urgent ends a call in an attempt, in a pause, and before the next attempt. */
+static const struct stop_row {
+    const char *name;
+    struct fake_http_answer answers[2];
+    size_t count;
+    int64_t ends_ms;
+} stop_rows[] = {
+    {"in an attempt", {{.failure = &ERR_AWS_UNREACHABLE, .takes_ms = 2500}}, 1, 100},
+    {"in a pause", {{.status = 429, .retry_after = "2"}}, 1, 100},
+    {"behind an attempt", {{.status = 503, .takes_ms = 100}}, 1, 100},
+};
+START_TEST(call_is_given_up)
+{
+    const struct stop_row *r = &stop_rows[_i];
+    struct fake_http f;
+    struct arena arena = test_arena(KIB(256));
+    struct err err = {0};
+    struct http_answer answer = {0};
+    fake_http_open(&f, r->answers, r->count);
+    const struct http_stop stop = {is_asked, &f};
+    f.client.stop = &stop;
+    ck_assert(!send(&f, &credentials, &arena, &answer, &err));
+    ck_assert_msg(err.kind == &ERR_AWS_INTERRUPTED, "%s: %s", r->name, err.cause);
+    ck_assert_int_eq(f.world.monotonic_ms - 1000000, r->ends_ms);
+    fake_http_close(&f);
+    arena_done(&arena);
+}
+END_TEST
+
 /* However often it is tried, one call needs the memory of one attempt, and no attempt may take
  * longer than what is left of the budget. */
 START_TEST(call_is_bounded)
@@ -222,7 +287,9 @@ START_TEST(call_is_logged)
 {
     static const struct fake_http_answer answers[] = {
         {.status = 500},
-        {.status = 403, .body = "<Error><Code>AccessDenied</Code><Message>hush</Message></Error>"}};
+        {.status = 403,
+         .body = "<Error><Code>AccessDenied</Code><Message>You may not.\n"
+                 "POST / x-amz-security-token:hush</Message></Error>"}};
     static const char *const never[] = {"wJalr", "token", "AKID", "Signature", "hush"};
     struct fake_http f;
     struct arena arena = test_arena(KIB(256));
@@ -232,11 +299,12 @@ START_TEST(call_is_logged)
     ck_assert(send(&f, &credentials, &arena, &answer, &err));
     const char *event = strstr(fake_http_log(&f), "\"event\"");
     ck_assert_ptr_nonnull(event);
-    ck_assert_str_eq(event,
-                     "\"event\":\"aws.call\",\"service\":\"s3\",\"operation\":"
-                     "\"HeadObject\",\"status\":403,\"code\":\"AccessDenied\",\"attempts\":2,"
-                     "\"duration_ms\":0,\"aws_request_id\":\"fake-request\","
-                     "\"aws_extended_id\":\"\",\"cause\":\"\"}\n");
+    ck_assert_str_eq(event, "\"event\":\"aws.call\",\"service\":\"s3\",\"operation\":"
+                            "\"HeadObject\",\"region\":\"us-east-2\",\"resource\":\"bucket\","
+                            "\"status\":403,\"code\":\"AccessDenied\","
+                            "\"message\":\"You may not.\",\"attempts\":2,"
+                            "\"duration_ms\":0,\"aws_request_id\":\"fake-request\","
+                            "\"aws_extended_id\":\"\",\"cause\":\"\"}\n");
     for (size_t i = 0; i < COUNT(never); i++)
         ck_assert_msg(!strstr(f.log, never[i]), "%s is in the log", never[i]);
     fake_http_close(&f);
@@ -251,6 +319,8 @@ void aws_call(struct suite *s)
     suite_rows(s, call_repeats_what_helps, COUNT(send_rows));
     suite_test(s, call_corrects_the_clock);
     suite_test(s, call_without_credentials_is_not_signed);
+    suite_test(s, call_takes_no_clock_from_an_unsigned_answer);
     suite_test(s, call_is_bounded);
+    suite_rows(s, call_is_given_up, COUNT(stop_rows));
     suite_test(s, call_is_logged);
 }

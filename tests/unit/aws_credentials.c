@@ -7,6 +7,8 @@
 #include "tests/unit/support/fake_http.h"
 #include "tests/unit/support/scratch.h"
 
+#include <string.h>
+
 /* ---- which provider ---- */
 
 static const struct source_row {
@@ -68,6 +70,7 @@ static const struct url_row {
     {"", "http:///x", NULL},
     {"", "http://[::1", NULL},
     {"", "https://user:pw@credentials.example/", NULL},
+    {"", "https://credentials.example/?user:pw@", NULL},
     {"", "ftp://127.0.0.1/", NULL},
     {"", "file:///etc/passwd", NULL},
     {"", "HTTP://127.0.0.1/", NULL}, /* nobody writes it so; better refused than misread */
@@ -301,8 +304,42 @@ START_TEST(profile_files_are_read_in_turn)
     ck_assert_int_eq(got.source, CREDENTIALS_PROFILE);
     s = (struct credentials_settings){.home = "/nonexistent"};
     ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
-    ck_assert_str_eq(err.cause, "the shared AWS files have no keys for profile default");
+    ck_assert_str_eq(err.cause, "no task role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or "
+                                "_FULL_URI), no AWS_ACCESS_KEY_ID; the shared AWS files have no "
+                                "keys for profile default");
+    err = (struct err){0};
+    s = (struct credentials_settings){.home = "/nonexistent", .profile = "work"};
+    ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
+    ck_assert_str_eq(err.cause, "the shared AWS files have no keys for profile work");
+    err = (struct err){0};
+    s = (struct credentials_settings){0};
+    ck_assert(!credentials_fetch(&s, &f.client, &arena, &got, &err));
+    ck_assert_ptr_nonnull(strstr(err.cause, "no task role"));
     fake_http_close(&f);
+    scratch_close(&scratch);
+    arena_done(&arena);
+}
+END_TEST
+
+/* The keys stand at the end, where a reader that stops at 64 KiB would cut the last one short. */
+START_TEST(profile_file_is_read_whole_or_not)
+{
+    static char text[KIB(64) + 1];
+    static const struct slice keys =
+        SLICE_INIT("\n[default]\naws_access_key_id=A\naws_secret_access_key=whole");
+    size_t length = KIB(64) + (size_t)_i; /* 0: it just fits */
+    struct arena arena = test_arena(KIB(512));
+    struct scratch scratch;
+    struct err err = {0};
+    struct credentials got = {0};
+    memset(text, '#', length);
+    memcpy(text + length - keys.len, keys.ptr, keys.len);
+    scratch_open(&scratch);
+    const struct credentials_settings s = {
+        .credentials_file = scratch_file(&scratch, "credentials", (struct slice){text, length})};
+    ck_assert_int_eq(profile_read(&s, &arena, &got, &err), _i == 0);
+    ck_assert_str_eq(got.secret_key, _i == 0 ? "whole" : "");
+    ck_assert(_i == 0 || strstr(err.cause, "credentials has more than 65536 bytes"));
     scratch_close(&scratch);
     arena_done(&arena);
 }
@@ -380,6 +417,7 @@ void aws_credentials(struct suite *s)
     suite_test(s, credentials_come_from_the_environment);
     suite_rows(s, profile_is_found, COUNT(profile_rows));
     suite_test(s, profile_files_are_read_in_turn);
+    suite_rows(s, profile_file_is_read_whole_or_not, 2);
     suite_rows(s, credentials_are_renewed_ahead, COUNT(renew_rows));
     suite_rows(s, credentials_in_use_are_kept, COUNT(supersede_rows));
     suite_test(s, credentials_live_until_their_margin);

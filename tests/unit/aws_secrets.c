@@ -49,6 +49,8 @@ START_TEST(secrets_answers)
     ck_assert_msg(good == !r->want && err.kind == r->want, "%s: %s", r->name, err.cause);
     ck_assert_text_eq(got.text, good ? "s" : NULL);
     ck_assert_text_eq(got.version_id, good ? "v" : NULL);
+    if (strcmp(r->name, "denied") == 0)
+        ck_assert_str_eq(err.cause, "GetSecretValue: AccessDeniedException: no");
     arena_done(&arena);
 }
 END_TEST

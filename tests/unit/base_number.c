@@ -57,7 +57,63 @@ START_TEST(number_parse)
 }
 END_TEST
 
+static const struct json_row {
+    struct slice text;
+    enum number_result want;
+    int64_t value;
+} json_rows[] = {
+    {SLICE_INIT("0"), NUMBER_OK, 0},
+    {SLICE_INIT("-0"), NUMBER_OK, 0},
+    {SLICE_INIT("0.000e-9"), NUMBER_OK, 0},
+    {SLICE_INIT("0e400"), NUMBER_OK, 0},
+    {SLICE_INIT("0e99999999999999999999999"), NUMBER_OK, 0},
+    {SLICE_INIT("7"), NUMBER_OK, 7},
+    {SLICE_INIT("-7.0"), NUMBER_OK, -7},
+    {SLICE_INIT("1e2"), NUMBER_OK, 100},
+    {SLICE_INIT("1E+2"), NUMBER_OK, 100},
+    {SLICE_INIT("10000e-2"), NUMBER_OK, 100},
+    {SLICE_INIT("1.25e2"), NUMBER_OK, 125},
+    {SLICE_INIT("0.00125e5"), NUMBER_OK, 125},
+    {SLICE_INIT("9007199254740993"), NUMBER_OK, INT64_C(9007199254740993)}, /* no double */
+    {SLICE_INIT("9223372036854775807"), NUMBER_OK, INT64_MAX},
+    {SLICE_INIT("-9223372036854775808"), NUMBER_OK, INT64_MIN},
+    {SLICE_INIT("-9.223372036854775808e18"), NUMBER_OK, INT64_MIN},
+    {SLICE_INIT("9223372036854775808"), NUMBER_OUT_OF_RANGE, 0},
+    {SLICE_INIT("-9223372036854775809"), NUMBER_OUT_OF_RANGE, 0},
+    {SLICE_INIT("1e19"), NUMBER_OUT_OF_RANGE, 0},
+    {SLICE_INIT("1e400"), NUMBER_OUT_OF_RANGE, 0},
+    {SLICE_INIT("-1e99999999999999999999999"), NUMBER_OUT_OF_RANGE, 0},
+    {SLICE_INIT("1.5"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1e-1"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1e-400"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1e-99999999999999999999999"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1.0000000000000000001"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("999999999999.00001"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("99999999999999999999.5"), NUMBER_MALFORMED, 0},
+    /* no JSON numbers */
+    {{0}, NUMBER_MALFORMED, 0},
+    {SLICE_INIT("-"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("+1"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("01"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1."), NUMBER_MALFORMED, 0},
+    {SLICE_INIT(".5"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1e"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1e+-1"), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("1 "), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("\"1\""), NUMBER_MALFORMED, 0},
+    {SLICE_INIT("true"), NUMBER_MALFORMED, 0},
+};
+START_TEST(number_parse_json)
+{
+    const struct json_row *r = &json_rows[_i];
+    int64_t value = 42;
+    ck_assert_int_eq(number_parse_json_i64(r->text, &value), r->want);
+    ck_assert_int_eq(value, r->want == NUMBER_OK ? r->value : 42);
+}
+END_TEST
+
 void base_number(struct suite *s)
 {
+    suite_rows(s, number_parse_json, COUNT(json_rows));
     suite_rows(s, number_parse, COUNT(rows));
 }

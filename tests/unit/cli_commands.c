@@ -71,7 +71,7 @@ static const struct import_row {
     {"a NUL", SLICE_INIT("[\0]\n"), EX_DATAERR, "line 1: value expected, at byte 2\n" DONE("1")},
     {"every fault of a line", SLICE_INIT("{\"sku\":\" x\",\"price_minor\":-1,\"colour\":1}\n"),
      EX_DATAERR,
-     "line 1: /sku must not begin or end with a blank; /price_minor must be from 0 to "
+     "line 1: /sku must not begin or end with a space; /price_minor must be from 0 to "
      "999999999999; /colour is no member here; /name is required; /category is required; /stock "
      "is required\n" DONE("1")},
     {"without a database", SLICE_INIT("[]\n" GOOD "\n"), EX_UNAVAILABLE,

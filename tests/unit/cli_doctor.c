@@ -95,6 +95,24 @@ static const struct rule_row {
     {"worn-pool-within-memory",
      {"WORKERS", "8", "WORKER_MAX_MEMORY_MB", "93"},
      {"WORKERS", "8", "WORKER_MAX_MEMORY_MB", "94"}},
+    {"database-password-from-one-place",
+     {"DATABASE_SECRET_ARN", "cbu/database"},
+     {"DATABASE_SECRET_ARN", "cbu/database", "DATABASE_URL", "mysql://cbu:pw@db.example/shop"}},
+    {"migrate-password-from-one-place",
+     {"MIGRATE_DATABASE_SECRET_ARN", "m", "MIGRATE_DATABASE_URL", "mysql://m@db.example/shop"},
+     {"MIGRATE_DATABASE_SECRET_ARN", "m", "MIGRATE_DATABASE_URL", "mysql://m:pw@db.example/shop"}},
+    {"app-secret-from-one-place",
+     {"APP_JWT_SECRET_ARN", "cbu/app", "APP_JWT_SECRET", ""},
+     {"APP_JWT_SECRET_ARN", "cbu/app"}},
+    {"cognito-secret-from-one-place",
+     {"COGNITO_CLIENT_SECRET", "c"},
+     {"COGNITO_CLIENT_SECRET", "c", "COGNITO_CLIENT_SECRET_ARN", "cbu/cognito"}},
+    {"keys-or-task-role",
+     {"AWS_ACCESS_KEY_ID", "AKID"},
+     {"AWS_ACCESS_KEY_ID", "AKID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/c"}},
+    {"keys-or-endpoint",
+     {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c"},
+     {"AWS_ACCESS_KEY_ID", "AKID", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c"}},
 };
 
 static enum doctor_result judge(const struct doctor *doctor, const char *name)
@@ -160,6 +178,24 @@ START_TEST(doctor_says_what_does_not_fit)
 }
 END_TEST
 
+START_TEST(doctor_names_what_is_passed_over)
+{
+    static const char *const both[] = {"APP_JWT_SECRET_ARN", "cbu/app", NULL};
+    struct conf conf;
+    struct doctor doctor = examine(both, &conf);
+    struct output output;
+    char text[2048];
+    output_begin(&output);
+    bool good = doctor_report(&doctor, false, stdout);
+    fflush(stdout);
+    output_end(&output, text, sizeof text);
+    ck_assert(good);
+    ck_assert_msg(strstr(text, "warning: app-secret-from-one-place: not APP_JWT_SECRET or "
+                               "APP_JWT_SECRET_ARN alone: the plain value is used"),
+                  "%s", text);
+}
+END_TEST
+
 START_TEST(doctor_unknown_values_decide_nothing)
 {
     static const char *const odd[] = {"NGINX_MAX_BODY", "much", NULL};
@@ -218,6 +254,7 @@ void cli_doctor(struct suite *s)
     suite_rows(s, doctor_each_rule_breaks, COUNT(rule_rows));
     suite_test(s, doctor_no_rule_without_its_row);
     suite_test(s, doctor_says_what_does_not_fit);
+    suite_test(s, doctor_names_what_is_passed_over);
     suite_test(s, doctor_unknown_values_decide_nothing);
     suite_test(s, doctor_warnings_do_not_refuse_the_start);
     suite_test(s, nginx_variables_are_those_of_the_file);

@@ -33,6 +33,11 @@ static const struct story {
     STORY("read:ok write:ok read:ok", "connect set SELECT INSERT SELECT "),
     STORY("bad:internal", ""),
     STORY("read:internal read:ok", "connect set SELECT SELECT ", .errors = {1064}),
+    /* and once more when it is gone before anything of ours ran on it */
+    STORY("write:ok", "connect set disconnect connect set INSERT ", .sets = {2006}),
+    STORY("write:down", "connect set disconnect connect set disconnect ", .sets = {2006, 2013}),
+    STORY("write:down", "connect set disconnect connect ", .sets = {2006}, .connects = {0, 2002}),
+    STORY("write:down", "connect set disconnect ", .sets = {1064}),
 
     /* a lost read is repeated once, on a new connection */
     STORY("read:ok", "connect set SELECT disconnect connect set SELECT ", .errors = {2013}),

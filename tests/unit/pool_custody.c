@@ -17,10 +17,13 @@ START_TEST(custody_pauses_grow)
 {
     static const int64_t want[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
     for (unsigned i = 0; i < COUNT(want); i++) {
-        ck_assert_int_eq(custody_pause_ms(i + 1, 0), want[i]);
-        ck_assert_int_eq(custody_pause_ms(i + 1, 1000), want[i] / 2);
+        int64_t unknown = want[i] < 5000 ? want[i] : 5000;
+        ck_assert_int_eq(custody_pause_ms(i + 1, true, 0), want[i]);
+        ck_assert_int_eq(custody_pause_ms(i + 1, true, 1000), want[i] / 2);
+        ck_assert_int_eq(custody_pause_ms(i + 1, false, 0), unknown);
     }
-    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, 0), 60000);
+    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, true, 0), 60000);
+    ck_assert_int_eq(custody_pause_ms(UINT32_MAX, false, 0), 5000);
 }
 END_TEST
 
@@ -39,32 +42,32 @@ static const struct ring_row {
      0,
      {OLD, NEW},
      true,
-     1300},
+     1600},
     {"nothing new", {NEW, OLD}, NEW, OLD, 0, {NEW, OLD}, false, 0},
     {"nothing new, no previous", {NEW, ""}, NEW, "", 0, {NEW, ""}, false, 0},
-    {"a new one is accepted first", {OLD, ""}, NEW, OLD, 0, {OLD, NEW}, true, 1300},
-    {"and pushes the oldest out", {MID, OLD}, NEW, MID, 0, {MID, NEW}, true, 1300},
+    {"a new one is accepted first", {OLD, ""}, NEW, OLD, 0, {OLD, NEW}, true, 1600},
+    {"and pushes the oldest out", {MID, OLD}, NEW, MID, 0, {MID, NEW}, true, 1600},
     {"it waits", {OLD, NEW}, NEW, OLD, 1001, {OLD, NEW}, false, 1001},
     {"and then signs", {OLD, NEW}, NEW, OLD, 1000, {NEW, OLD}, true, 0},
+    {"the old one, back in force, waits as well", {OLD, NEW}, NEW, OLD, 0, {OLD, NEW}, false, 1600},
     {"put back before it did", {OLD, NEW}, OLD, NEW, 1300, {OLD, NEW}, false, 0},
     {"a previous one comes later", {NEW, ""}, NEW, OLD, 0, {NEW, OLD}, true, 0},
 };
 START_TEST(custody_turns_the_ring)
 {
     const struct ring_row *r = &ring_rows[_i];
-    struct vault_set set = {0};
-    int64_t promote_at = r->promote_at;
+    struct vault_set set = {.promote_at_ms = r->promote_at};
     for (size_t i = 0; i < 2 && r->have[i][0]; i++) {
         ck_assert(slice_to_cstr(slice_from_cstr(r->have[i]), ARRAY(set.app_secrets[i])));
         set.app_secret_count = i + 1;
     }
     bool changed = custody_turn_ring(&set, slice_from_cstr(r->current),
-                                     slice_from_cstr(r->previous), 1000, 300, &promote_at);
+                                     slice_from_cstr(r->previous), 1000, 300);
     ck_assert_msg(changed == r->changed, "%s", r->name);
     ck_assert_str_eq(set.app_secrets[0], r->want[0]);
     ck_assert_str_eq(set.app_secrets[1], r->want[1]);
     ck_assert_uint_eq(set.app_secret_count, r->want[1][0] ? 2 : 1);
-    ck_assert_int_eq(promote_at, r->want_promote_at);
+    ck_assert_int_eq(set.promote_at_ms, r->want_promote_at);
 }
 END_TEST
 
@@ -153,14 +156,18 @@ struct fixture {
     struct conf conf;
     struct custody custody;
     const char *refuse; /* a password that the database does not take */
+    bool database_down;
     size_t tries;
 };
 
-static bool fake_try(void *ctx, const struct db_target *target, struct err *err)
+static bool fake_try(void *ctx, const struct db_target *target, bool *ret_refused, struct err *err)
 {
     struct fixture *f = ctx;
     f->tries++;
-    if (f->refuse && strcmp(target->password, f->refuse) == 0)
+    if (f->database_down)
+        return err_fail(err, &ERR_DATABASE_DOWN, "connect: 2003 fake");
+    *ret_refused = f->refuse && strcmp(target->password, f->refuse) == 0;
+    if (*ret_refused)
         return err_fail(err, &ERR_DATABASE_DOWN, "connect: 1045 fake");
     return true;
 }
@@ -182,6 +189,7 @@ static void set_up(struct fixture *f, const struct fake_http_answer *answers, si
     f->conf.database_secret_arn = "cbu/database";
     f->conf.app_jwt_secret_arn = "cbu/app";
     f->refuse = NULL;
+    f->database_down = false;
     f->tries = 0;
     fake_http_open(&f->http, answers, count);
     open_custody(f);
@@ -212,6 +220,14 @@ static const char *missing(struct fixture *f)
     return buf_cstr(&out);
 }
 
+static const char *errors(struct fixture *f)
+{
+    static char text[512];
+    struct buf out = BUF(text);
+    custody_list_errors(&f->custody, &out);
+    return buf_cstr(&out);
+}
+
 START_TEST(custody_gets_everything)
 {
     static const struct fake_http_answer answers[] = {
@@ -220,8 +236,11 @@ START_TEST(custody_gets_everything)
     struct fixture f;
     set_up(&f, ARRAY(answers));
     ck_assert_str_eq(missing(&f), "credentials, database_secret, app_secret");
+    ck_assert_int_eq(custody_checked_ms(&f.custody), 0);
     ck_assert_int_eq(look_all(&f), 3);
     ck_assert_str_eq(missing(&f), "");
+    ck_assert_str_eq(errors(&f), "");
+    ck_assert_int_eq(custody_checked_ms(&f.custody), f.http.world.monotonic_ms);
     ck_assert_str_eq(f.custody.set.database_user, "web");
     ck_assert_str_eq(f.custody.set.database_password, "p1");
     ck_assert_str_eq(f.custody.set.app_secrets[0], NEW);
@@ -250,6 +269,106 @@ START_TEST(custody_starts_in_an_outage)
     ck_assert_int_eq(look_all(&f), 3);
     ck_assert_str_eq(missing(&f), "");
     ck_assert_str_eq(f.custody.set.database_user, "cbu"); /* the URL's: the secret names none */
+    tear_down(&f);
+}
+END_TEST
+
+/* The database is away when the task starts: what is missing is the database, not its password, and
+ * no back-off stands between its return and the first answer. */
+START_TEST(custody_publishes_the_first_login_untried)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p2"),
+                                                      SECRET(NEW),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.database_down = true;
+    ck_assert_int_eq(look_all(&f), 3);
+    ck_assert_uint_eq(f.tries, 1);
+    ck_assert_str_eq(missing(&f), "");
+    ck_assert_str_eq(errors(&f), "");
+    ck_assert_str_eq(f.custody.set.database_password, "p1");
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    /* A later one is not: the one before may still be good. */
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(f.custody.set.database_password, "p1");
+    ck_assert_str_eq(errors(&f), "database_secret: connect: 2003 fake");
+    tear_down(&f);
+}
+END_TEST
+
+/* One that the database refuses is no login, and the page says so. */
+START_TEST(custody_publishes_no_first_login_that_is_refused)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07), SECRET("p1"),
+                                                      ABSENT, SECRET(NEW), ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.refuse = "p1";
+    ck_assert_int_eq(look_all(&f), 2);
+    ck_assert_str_eq(missing(&f), "database_secret");
+    ck_assert_str_eq(errors(&f), "database_secret: connect: 1045 fake");
+    tear_down(&f);
+}
+END_TEST
+
+/* A task that serves nobody looks often, and says ERROR when it does not seem to pass. */
+START_TEST(custody_hurries_and_complains_about_what_is_unknown)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      DOWN,
+                                                      SECRET(NEW),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    f.custody.items[CUSTODY_DATABASE].wanted = false;
+    ck_assert_int_eq(look_all(&f), 1);
+    for (int64_t passed_ms = 0; passed_ms < 30000;) {
+        int64_t wait_ms = custody_wait_ms(&f.custody);
+        ck_assert_int_le(wait_ms, 5000);
+        ck_assert_ptr_null(strstr(fake_http_log(&f.http), "ERROR"));
+        fake_world_pass(&f.http.world, wait_ms);
+        passed_ms += wait_ms;
+        ck_assert_int_eq(look_all(&f), 0);
+    }
+    ck_assert_str_eq(missing(&f), "app_secret");
+    ck_assert_str_eq(errors(&f), "app_secret: GetSecretValue: fake failure");
+    const char *line = strstr(fake_http_log(&f.http), "ERROR");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_eq(strstr(line, "ERROR\",\"event\":\"secret.failed\",\"item\":\"app_secret\","
+                                  "\"secret_id\":\"cbu/app\",\"region\":\"us-east-2\""),
+                     line);
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(errors(&f), "");
+    tear_down(&f);
+}
+END_TEST
+
+/* What fails for want of credentials is told once, with the reason. */
+START_TEST(custody_says_why_there_are_no_credentials)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", "2026-11-22T21:08:00Z")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(errors(&f), "credentials: credentials with 49 s to live, of which the last 60 "
+                                 "are not used");
+    ck_assert_ptr_nonnull(strstr(f.custody.items[CUSTODY_DATABASE].failure.cause,
+                                 "no AWS credentials at the moment: credentials with 49 s"));
     tear_down(&f);
 }
 END_TEST
@@ -283,6 +402,7 @@ START_TEST(custody_publishes_no_login_untried)
                                                       SECRET(NEW),
                                                       ABSENT,
                                                       SECRET("p2"),
+                                                      ABSENT,
                                                       SECRET("p2")};
     struct fixture f;
     set_up(&f, ARRAY(answers));
@@ -299,6 +419,199 @@ START_TEST(custody_publishes_no_login_untried)
     fake_world_pass(&f.http.world, 250);
     ck_assert_int_eq(look_all(&f), 1);
     ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
+/* A rotation in the order of AWS: the database takes the new password only, and AWSCURRENT is still
+ * the old one. AWSPENDING is right, and stays so until AWSCURRENT has moved to it. */
+START_TEST(custody_takes_a_pending_login)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        SECRET("p1"),
+        SECRET(NEW),
+        ABSENT,
+        SECRET("p1"), /* of AWSCURRENT */
+        SECRET("p2"), /* of AWSPENDING */
+        SECRET("p1"),
+        SECRET("p2"), /* 5 minutes later, in the gap still */
+        SECRET("p2")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    f.custody.items[CUSTODY_APP_SECRET].wanted = false;
+    fake_world_pass(&f.http.world, 1000);
+    f.refuse = "p1";
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_ptr_nonnull(strstr(f.http.requests[5].body, "AWSPENDING"));
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    fake_world_pass(&f.http.world, 300000);
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_int_eq(f.custody.items[CUSTODY_DATABASE].failures, 0);
+    f.refuse = NULL;
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0); /* AWSCURRENT has moved */
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
+/* A rotation that names no pending version: while refusals are told, the keeper looks again and
+ * again, at growing pauses, and not once in SECRETS_INTERVAL_S. */
+START_TEST(custody_looks_again_while_the_login_is_refused)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p2")};
+    static const int64_t pauses[] = {250, 250, 250, 500, 500};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, 1000);
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+        ck_assert_int_eq(custody_wait_ms(&f.custody), 0);
+        ck_assert_int_eq(look_all(&f), 0);
+        ck_assert_int_eq(custody_wait_ms(&f.custody), pauses[i]); /* whoever asks or does not */
+        fake_world_pass(&f.http.world, pauses[i]);
+    }
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    tear_down(&f);
+}
+END_TEST
+
+/* Nobody repeats the refusal: it is forgotten. */
+START_TEST(custody_forgets_a_refusal)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT,
+                                                      SECRET("p1"),
+                                                      ABSENT};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, 1000);
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    ck_assert_int_eq(look_all(&f), 0);
+    fake_world_pass(&f.http.world, 2000);
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
+    ck_assert(!custody_is_urgent(&f.custody, 0));
+    tear_down(&f);
+}
+END_TEST
+
+struct asked {
+    const struct custody *custody;
+    const struct fake_world *world;
+    int64_t at_ms; /* monotonic: when a worker is refused */
+};
+
+static bool is_asked(void *ctx)
+{
+    const struct asked *a = ctx;
+    bool refused = a->world->monotonic_ms >= a->at_ms;
+    return custody_is_urgent(a->custody, refused ? VAULT_NEED_LOGIN : 0);
+}
+
+/* S3 is silent while a password is replaced: its look, which can wait, ends at once, and the login
+ * comes first; then the bucket is looked at again. It was no failure of S3. */
+START_TEST(custody_gives_a_silent_bucket_up_for_a_login)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        SECRET("p1"),
+        {.failure = &ERR_AWS_ANSWER}, /* the bucket, at first */
+        {.failure = &ERR_AWS_UNREACHABLE, .takes_ms = 2500},
+        SECRET("p2"),
+        {.status = 200, .body = ""}};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    custody_done(&f.custody);
+    f.conf.app_jwt_secret_arn = "";
+    f.conf.s3_bucket_name = "images";
+    open_custody(&f);
+    const struct fake_world *world = &f.http.world;
+    struct asked asked = {&f.custody, world, INT64_MAX};
+    custody_stop_when(&f.custody, (struct http_stop){is_asked, &asked});
+    ck_assert_int_eq(look_all(&f), 2);
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    int64_t begun_ms = world->monotonic_ms;
+    asked.at_ms = begun_ms + 400;
+    ck_assert(!custody_look(&f.custody));
+    ck_assert_int_eq(world->monotonic_ms, begun_ms + 400);
+    ck_assert_int_eq(f.custody.items[CUSTODY_BUCKET].failures, 1); /* as before */
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
+    f.refuse = "p1";
+    ck_assert(custody_look(&f.custody));
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
+    asked.at_ms = INT64_MAX;
+    fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+    ck_assert_int_eq(look_all(&f), 0);
+    ck_assert_int_eq(f.custody.bucket, BUCKET_UP);
+    tear_down(&f);
+}
+END_TEST
+
+/* The keeper dies right after a new application secret was published: the next one lets it wait as
+ * long as the dead one would have. */
+START_TEST(custody_promotes_no_sooner_after_a_death)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      SECRET(OLD)};
+    struct fixture f;
+    struct err err = {0};
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    ck_assert_str_eq(f.custody.set.app_secrets[0], OLD);
+    int64_t promote_at_ms = f.http.world.monotonic_ms + 600000;
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(vault_set_wipe) struct vault_set published = f.custody.set;
+        custody_done(&f.custody);
+        ck_assert(custody_init(&f.conf, &f.http.world.world, f.http.client.outside, &published,
+                               &f.custody, &err));
+        f.custody.try_login = fake_try;
+        f.custody.try_ctx = &f;
+        f.custody.items[CUSTODY_CREDENTIALS].wanted = false;
+        (void)look_all(&f);
+        ck_assert_str_eq(f.custody.set.app_secrets[0], i == 0 ? OLD : NEW);
+        if (i == 0) {
+            f.custody.items[CUSTODY_DATABASE].wanted = false;
+            ck_assert_int_eq(f.http.world.monotonic_ms + custody_wait_ms(&f.custody),
+                             promote_at_ms);
+            fake_world_pass(&f.http.world, custody_wait_ms(&f.custody));
+        }
+    }
     tear_down(&f);
 }
 END_TEST
@@ -352,6 +665,32 @@ START_TEST(custody_suspects_refused_credentials)
     ck_assert_int_eq(look_all(&f), 2);
     ck_assert_str_eq(f.custody.set.database_password, "p2");
     ck_assert_str_eq(f.custody.set.credentials.access_key, "ASIA2");
+    tear_down(&f);
+}
+END_TEST
+
+/* Our clock is an hour ahead, which Secrets Manager says when it refuses: credentials live until
+ * their end by its clock, not by ours. */
+START_TEST(custody_lives_by_the_services_clock)
+{
+    static const struct fake_http_answer answers[] = {
+        CREDENTIALS("ASIA1", AT_22_07),
+        {.status = 400,
+         .body = "{\"__type\":\"InvalidSignatureException\"}",
+         .date = "Sun, 22 Nov 2026 20:07:11 GMT"},
+        SECRET("p1"),
+        SECRET(NEW),
+        ABSENT,
+        SECRET("p2"),
+        SECRET(NEW),
+        ABSENT,
+        DOWN /* the credentials endpoint */};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    ck_assert_int_eq(look_all(&f), 3);
+    fake_world_pass(&f.http.world, INT64_C(90) * 60 * 1000); /* 22:37 by ours */
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.database_password, "p2");
     tear_down(&f);
 }
 END_TEST
@@ -433,9 +772,19 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_without_a_password_or_a_secret);
     suite_test(s, custody_gets_everything);
     suite_test(s, custody_starts_in_an_outage);
+    suite_test(s, custody_publishes_the_first_login_untried);
+    suite_test(s, custody_publishes_no_first_login_that_is_refused);
+    suite_test(s, custody_hurries_and_complains_about_what_is_unknown);
+    suite_test(s, custody_says_why_there_are_no_credentials);
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
+    suite_test(s, custody_takes_a_pending_login);
+    suite_test(s, custody_looks_again_while_the_login_is_refused);
+    suite_test(s, custody_forgets_a_refusal);
+    suite_test(s, custody_gives_a_silent_bucket_up_for_a_login);
+    suite_test(s, custody_promotes_no_sooner_after_a_death);
     suite_test(s, custody_renews_credentials);
+    suite_test(s, custody_lives_by_the_services_clock);
     suite_test(s, custody_gets_the_cognito_secret);
     suite_test(s, custody_suspects_refused_credentials);
 }

@@ -139,52 +139,113 @@ START_TEST(keeper_needs_the_newest_migration)
 }
 END_TEST
 
-/* The loop in a process of its own, as the master forks it, with no database to look at. */
-START_TEST(keeper_runs_until_sigterm)
+/* ---- the loop in a process of its own, as the master forks it ---- */
+
+struct running {
+    struct scoreboard *board;
+    struct vault *vault;
+    pid_t pid;
+    int log_fd;
+    char log[KIB(16)]; /* filled by end_keeper() */
+};
+
+static struct conf make_conf(void)
 {
-    const struct conf conf = {
-        .database_url = "mysql://cbu:secret@localhost/shop?socket=/nonexistent/mysql.sock",
+    return (struct conf){
         .database_ca_file = "",
         .database_connect_timeout_s = 1,
         .database_io_timeout_s = 1,
+        .database_idle_s = 60,
+        .database_max_age_s = 60,
         .database_secret_arn = "",
         .app_jwt_secret = "0123456789abcdef0123456789abcdef",
         .app_jwt_secret_arn = "",
+        .aws_region = "us-east-2",
+        .aws_ca_bundle = "",
+        .aws_endpoint_secrets_manager = "",
         .cognito_user_pool_id = "",
         .cognito_client_secret = "",
         .cognito_client_secret_arn = "",
         .s3_bucket_name = "",
+        .secrets_interval_s = 300,
         .keeper_interval_ms = 60000,
     };
+}
+
+static void start_keeper(const struct conf *conf, struct running *r)
+{
     struct vault_set plain;
     const struct world world = world_system();
     struct err err = {0};
-    struct scoreboard *board = scoreboard_open(&err);
     sigset_t all;
-    int status;
-    struct vault *vault = vault_open(&err);
-    ck_assert(board && vault);
-    custody_plain(&conf, &plain);
-    vault_publish(vault, &plain);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
+    *r = (struct running){.board = scoreboard_open(&err), .vault = vault_open(&err)};
+    r->log_fd = memfd_create("log", MFD_CLOEXEC);
+    ck_assert(r->board && r->vault && r->log_fd >= 0);
+    custody_plain(conf, &plain);
+    vault_publish(r->vault, &plain);
+    r->pid = fork();
+    ck_assert_int_ge(r->pid, 0);
+    if (r->pid == 0) {
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
-        log_start(memfd_create("log", MFD_CLOEXEC), LOG_LEVEL_INFO);
-        _exit(keeper_run(&conf, &world, board, vault));
+        log_start(r->log_fd, LOG_LEVEL_INFO);
+        _exit(keeper_run(conf, &world, r->board, r->vault));
     }
-    while (scoreboard_snapshot(board).checked_ms == 0)
+}
+
+static void end_keeper(struct running *r)
+{
+    int status;
+    ck_assert_int_eq(kill(r->pid, SIGTERM), 0); /* does not wait for the next look */
+    ck_assert_int_eq(waitpid(r->pid, &status, 0), r->pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
+    ck_assert_int_gt(pread(r->log_fd, r->log, sizeof r->log - 1, 0), 0);
+    close(r->log_fd);
+    munmap(r->board, sizeof *r->board);
+    munmap(r->vault, sizeof *r->vault);
+}
+
+START_TEST(keeper_runs_until_sigterm)
+{
+    struct conf conf = make_conf();
+    struct running r;
+    conf.database_url = "mysql://cbu:secret@localhost/shop?socket=/nonexistent/mysql.sock";
+    start_keeper(&conf, &r);
+    while (scoreboard_snapshot(r.board).checked_ms == 0)
         usleep(1000);
-    struct snapshot seen = scoreboard_snapshot(board);
+    struct snapshot seen = scoreboard_snapshot(r.board);
     ck_assert_int_eq(seen.database, DATABASE_DOWN);
     ck_assert_msg(strstr(seen.error, "/nonexistent/mysql.sock") != NULL, "%s", seen.error);
     ck_assert_ptr_null(strstr(seen.error, "secret"));
-    ck_assert_int_eq(kill(pid, SIGTERM), 0); /* does not wait for the next look */
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
-    munmap(board, sizeof *board);
-    munmap(vault, sizeof *vault);
+    end_keeper(&r);
+    ck_assert_ptr_nonnull(strstr(r.log, "\"database.state\""));
+}
+END_TEST
+
+/* Without a login nobody has looked at the database, so nothing is said against it. */
+START_TEST(keeper_waits_for_a_login)
+{
+    struct conf conf = make_conf();
+    struct running r;
+    conf.database_url = "mysql://cbu@localhost/shop?socket=/nonexistent/mysql.sock";
+    conf.database_secret_arn = "cbu/database";
+    conf.aws_container_full_uri = "http://127.0.0.1:1/credentials";
+    start_keeper(&conf, &r);
+    while (!strstr(scoreboard_snapshot(r.board).error, "credentials at the moment"))
+        usleep(1000);
+    struct snapshot seen = scoreboard_snapshot(r.board);
+    ck_assert_int_eq(seen.database, DATABASE_UNKNOWN);
+    ck_assert_int_eq(seen.checked_ms, 0);
+    ck_assert_int_eq(seen.secrets_checked_ms, 0);
+    ck_assert_msg(strstr(seen.error, "no database password yet: no AWS cred") == seen.error, "%s",
+                  seen.error);
+    ck_assert_msg(strstr(seen.secrets_error, "credentials: GetCredentials: ") == seen.secrets_error,
+                  "%s", seen.secrets_error);
+    ck_assert_str_eq(seen.missing, "credentials, database_secret");
+    end_keeper(&r);
+    ck_assert_ptr_nonnull(strstr(r.log, "\"secret.failed\""));
+    ck_assert_ptr_null(strstr(r.log, "\"database.state\""));
+    ck_assert_ptr_null(strstr(r.log, "\"ERROR\""));
 }
 END_TEST
 
@@ -195,4 +256,5 @@ void pool_keeper(struct suite *s)
     suite_test(s, keeper_cuts_long_texts);
     suite_test(s, keeper_needs_the_newest_migration);
     suite_test(s, keeper_runs_until_sigterm);
+    suite_test(s, keeper_waits_for_a_login);
 }

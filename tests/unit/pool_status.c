@@ -210,6 +210,8 @@ START_TEST(status_page)
                                   .schema_version = 7,
                                   .latency_ms = 3,
                                   .server = "MariaDB 10.11.19",
+                                  .secrets_checked_ms = NOW_MS - 7999,
+                                  .secrets_error = "app_secret: denied",
                                   .bucket = BUCKET_DOWN,
                                   .bucket_error = "HeadBucket: status 403",
                                   .keys = KEYS_KNOWN,
@@ -273,7 +275,8 @@ START_TEST(status_page)
         "\"database\":{\"state\":\"up\",\"server\":\"MariaDB 10.11.19\",\"schema_version\":7,"
         "\"schema_version_needed\":2,\"connections\":1,\"latency_ms\":3,"
         "\"checked_ms_ago\":1500,\"error\":\"\"},"
-        "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null},"
+        "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null,\"checked_s_ago\":7,"
+        "\"error\":\"app_secret: denied\"},"
         "\"bucket\":{\"state\":\"down\",\"error\":\"HeadBucket: status 403\"},"
         "\"keys\":{\"state\":\"known\",\"count\":2,\"age_s\":301,\"error\":\"status 500\"}}");
     ck_assert_int_eq(f.reply.status, 200);
@@ -308,7 +311,8 @@ START_TEST(status_page_with_a_stale_look)
     const char *body = get(&f, HTTP_GET, "/status");
     ck_assert_ptr_nonnull(strstr(body, "\"state\":\"unknown\",\"server\":\"MySQL 8.0.31\""));
     ck_assert_ptr_nonnull(strstr(body, "\"checked_ms_ago\":90000"));
-    ck_assert_ptr_nonnull(strstr(body, "\"credentials_left_s\":4}"));
+    ck_assert_ptr_nonnull(
+        strstr(body, "\"credentials_left_s\":4,\"checked_s_ago\":null,\"error\":\"\"}"));
 }
 END_TEST
 
@@ -326,6 +330,7 @@ START_TEST(status_page_at_its_longest)
                             .keys_fetched_ms = INT64_MIN / 2};
     memset(seen.server, '\x01', sizeof seen.server - 1);
     memset(seen.error, '\x01', sizeof seen.error - 1);
+    memset(seen.secrets_error, '\x01', sizeof seen.secrets_error - 1);
     memset(seen.bucket_error, '\x01', sizeof seen.bucket_error - 1);
     memset(seen.keys_error, '\x01', sizeof seen.keys_error - 1);
     set_up(&f, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss", true);

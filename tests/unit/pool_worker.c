@@ -639,6 +639,60 @@ START_TEST(worker_refuses_what_killed_three)
 }
 END_TEST
 
+/* ---- logins ---- */
+
+/* A database that takes no login: it says so instead of a greeting, as the protocol allows. */
+static pid_t start_refusing_database(struct fixture *f, char *url, size_t cap)
+{
+    static const char refusal[] = "\x16\0\0\0\xFF\x15\x04#28000Access denied";
+    struct err err = {0};
+    struct listener database;
+    const char *path = scratch_path(&f->scratch, "mysql");
+    ck_assert_msg(listener_open(path, 64, &database, &err), "%s", err.cause);
+    snprintf(url, cap, "mysql://cbu:secret@localhost/shop?socket=%s", path);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) { /* until it is killed */
+        int fd = accept(database.fd, NULL, NULL);
+        if (fd < 0) {
+            usleep(1000);
+            continue;
+        }
+        (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+        close(fd);
+    }
+}
+
+/* One look of the keeper's may come too early: a request that waits for another login asks again.
+ */
+START_TEST(worker_asks_again_for_a_login)
+{
+    struct fixture f;
+    char url[256];
+    sigset_t mask;
+    int asks = 0;
+    set_up(&f);
+    pid_t database = start_refusing_database(&f, url, sizeof url);
+    f.conf.database_url = url;
+    sigfillset(&mask);
+    start_worker(&f, 0);
+    int fd = send_question(&f, &(struct question){.method = "GET", .uri = "/v1/products"});
+    for (int i = 0; i < 500 && asks < 4; i++)
+        asks += (vault_wait(f.vault, 10, &mask) & VAULT_NEED_LOGIN) != 0;
+    ck_assert_int_eq(asks, 4);
+    vault_publish(f.vault,
+                  &(struct vault_set){.login_known = true, .database_password = "another"});
+    ck_assert_ptr_nonnull(strstr(receive(&f, fd), "Status: 503"));
+    stop_worker(&f);
+    kill(database, SIGKILL);
+    waitpid(database, NULL, 0);
+    tear_down(&f);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 START_TEST(worker_ends_when_idle)
@@ -734,6 +788,7 @@ void pool_worker(struct suite *s)
     suite_rows(s, worker_keeps_connections_of_reads, COUNT(kept_rows));
     suite_test(s, worker_hands_on_what_it_keeps);
     suite_rows(s, worker_refuses_what_killed_three, COUNT(deaths_rows));
+    suite_test(s, worker_asks_again_for_a_login);
     suite_test(s, worker_ends_when_idle);
     suite_test(s, worker_ends_under_load);
     suite_test(s, worker_drains);

@@ -12,6 +12,7 @@
     X("base/err", base_err)                                                                        \
     X("base/number", base_number)                                                                  \
     X("base/utf8", base_utf8)                                                                      \
+    X("base/unicode", base_unicode)                                                                \
     X("base/hex", base_hex)                                                                        \
     X("base/base64url", base_base64url)                                                            \
     X("base/json_write", base_json_write)                                                          \
@@ -34,12 +35,15 @@
     X("auth/jwks", auth_jwks)                                                                      \
     X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
+    X("aws/names", aws_names)                                                                      \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
     X("aws/s3", aws_s3)                                                                            \
+    X("aws/sigv4", aws_sigv4)                                                                      \
     X("aws/secrets", aws_secrets)                                                                  \
     X("db/sql", db_sql)                                                                            \
     X("db/target", db_target)                                                                      \
+    X("db/server_error", db_server_error)                                                          \
     X("db/mysql", db_mysql)                                                                        \
     X("db/db", db_db)                                                                              \
     X("db/migrate", db_migrate)                                                                    \

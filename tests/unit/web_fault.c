@@ -23,7 +23,13 @@ static const struct row {
     {"/", SLICE_INIT(LONG_50 LONG_50 LONG_50 LONG_50), "is bad", /* a long name is cut */
      ",\"errors\":[{\"pointer\":\"/" LONG_50 LONG_50 LONG_50 "1\",\"code\":\"bad\","
      "\"message\":\"is bad\"}]"},
+    /* and not within a character: the tea stands across where it is cut */
+    {"/", SLICE_INIT(LONG_50 LONG_50 LONG_50 "\xF0\x9F\x8D\xB5\xF0\x9F\x8D\xB5"), "is bad",
+     ",\"errors\":[{\"pointer\":\"/" LONG_50 LONG_50 LONG_50 "\xF0\x9F\x8D\xB5\",\"code\":\"bad\","
+     "\"message\":\"is bad\"}]"},
 };
+static const struct fault_kind bad = {"bad", "is bad"};
+
 START_TEST(fault_texts)
 {
     const struct row *r = &rows[_i];
@@ -31,7 +37,7 @@ START_TEST(fault_texts)
     struct faults faults = {0};
     char storage[512];
     struct buf out = BUF(storage);
-    fault_add(&faults, &arena, r->prefix, r->name, "bad", "%s", r->message);
+    fault_add(&faults, &arena, r->prefix, r->name, &bad, "%s", r->message);
     faults_write(&out, &faults);
     ck_assert_text_eq(buf_slice(&out), r->want);
 }
@@ -55,7 +61,7 @@ START_TEST(fault_list_is_bounded)
     static char storage[KIB(16)];
     struct buf out = BUF(storage);
     for (int i = 0; i < FAULTS_MAX + 5; i++)
-        fault_add(&faults, &arena, "/", SLICE("x"), "bad", "number %d", i);
+        fault_add(&faults, &arena, "/", SLICE("x"), &bad, "number %d", i);
     ck_assert_uint_eq(faults.count, FAULTS_MAX);
     buf_add_cstr(&out, "{\"a\":1");
     faults_write(&out, &faults);
@@ -72,7 +78,7 @@ START_TEST(fault_without_memory)
     char storage[256];
     struct buf out = BUF(storage);
     ck_assert_ptr_nonnull(arena_alloc(&arena, arena.limit, 1));
-    fault_add(&faults, &arena, "/", SLICE("x"), "bad", "is bad");
+    fault_add(&faults, &arena, "/", SLICE("x"), &bad, "is bad");
     faults_write(&out, &faults);
     ck_assert_text_eq(buf_slice(&out),
                       ",\"errors\":[{\"pointer\":\"\",\"code\":\"bad\",\"message\":\"\"}]");
@@ -86,7 +92,7 @@ START_TEST(fault_message_is_cut)
     char message[400];
     memset(message, 'm', sizeof message - 1);
     message[sizeof message - 1] = '\0';
-    fault_add(&faults, &arena, "/", SLICE("x"), "bad", "%s", message);
+    fault_add(&faults, &arena, "/", SLICE("x"), &bad, "%s", message);
     ck_assert_uint_eq(faults.items[0].message.len, 199);
 }
 END_TEST

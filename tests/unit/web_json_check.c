@@ -84,16 +84,16 @@ static const struct row {
     {SLICE_INIT("[1 2]"), "',' or a closing bracket expected", 3},
     {SLICE_INIT("[1}"), "',' or a closing bracket expected", 2},
     {SLICE_INIT("[}"), "value expected", 1},
-    {SLICE_INIT("{]"), "string expected", 1},
+    {SLICE_INIT("{]"), "member name expected", 1},
     {SLICE_INIT("]"), "value expected", 0},
     {SLICE_INIT("[]]"), "something follows the value", 2},
     {SLICE_INIT("{\"a\"}"), "':' expected", 4},
     {SLICE_INIT("{\"a\":}"), "value expected", 5},
     {SLICE_INIT("{\"a\" 1}"), "':' expected", 5},
-    {SLICE_INIT("{\"a\":1,}"), "string expected", 7},
-    {SLICE_INIT("{,}"), "string expected", 1},
-    {SLICE_INIT("{a:1}"), "string expected", 1},
-    {SLICE_INIT("{1:1}"), "string expected", 1},
+    {SLICE_INIT("{\"a\":1,}"), "member name expected after the comma", 7},
+    {SLICE_INIT("{,}"), "member name expected", 1},
+    {SLICE_INIT("{a:1}"), "member name expected", 1},
+    {SLICE_INIT("{1:1}"), "member name expected", 1},
     {SLICE_INIT("{\"a\":1 \"b\":2}"), "',' or a closing bracket expected", 7},
     {SLICE_INIT("{\"a\":1"), "',' or a closing bracket expected", 6},
     {SLICE_INIT("{\"a\\u0000\":1}"), "escaped NUL in a string", 9},
@@ -144,6 +144,25 @@ START_TEST(json_check_beginnings)
         ck_assert_uint_le(fault.at, len);
         free(copy);
     }
+}
+END_TEST
+
+START_TEST(json_next_values)
+{
+    const struct slice text =
+        SLICE("\t{ \"a\" :1.50 \r\n,\"b\\\",}\":\"x,}\\\" \" ,\"c\":[1, {\"d\":2}]"
+              ",\"a\":{} , \"e\":null\n}\n");
+    static const char *const wanted[] = {"1.50", "\"x,}\\\" \"", "[1, {\"d\":2}]", "{}", "null"};
+    struct slice value = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        ck_assert(json_next_value(text, &at, &value));
+        ck_assert_text_eq(value, wanted[i]);
+    }
+    ck_assert(!json_next_value(text, &at, &value));
+    ck_assert_text_eq(value, "null");
+    at = 0;
+    ck_assert(!json_next_value(SLICE(" { }"), &at, &value));
 }
 END_TEST
 
@@ -214,6 +233,7 @@ void web_json_check(struct suite *s)
     suite_rows(s, json_check_texts, COUNT(rows));
     suite_rows(s, json_check_depth, COUNT(depth_rows));
     suite_test(s, json_check_beginnings);
+    suite_test(s, json_next_values);
     if (corpus_found())
         suite_rows(s, json_corpus, (size_t)corpus.count);
     else

@@ -4,6 +4,8 @@
 #include "tests/unit/suites.h"
 #include "tests/unit/support/assert.h"
 
+#include <string.h>
+
 struct part {
     bool good;
 };
@@ -41,7 +43,7 @@ static const struct view view = {"Thing", ARRAY(view_fields)};
     "\"key\":{\"type\":\"string\",\"enum\":[\"USD\"],\"description\":\"one text\","                \
     "\"examples\":[\"USD\"]},"                                                                     \
     "\"made_at\":{\"type\":\"string\",\"format\":\"date-time\"},"                                  \
-    "\"part\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"good\"],"        \
+    "\"part\":{\"type\":\"object\",\"required\":[\"good\"],"                                       \
     "\"properties\":{\"good\":{\"type\":\"boolean\",\"description\":\"yes or no\","                \
     "\"examples\":[true]}}}"
 
@@ -58,7 +60,7 @@ START_TEST(json_schema_view)
     json_schema_add_view(&out, &view, &notes);
     check_json(&out);
     ck_assert_slice_eq(buf_slice(&out),
-                       SLICE("{\"type\":\"object\",\"additionalProperties\":false,\"required\":["
+                       SLICE("{\"type\":\"object\",\"required\":["
                              "\"id\",\"name\",\"text\",\"key\",\"made_at\",\"part\"],"
                              "\"properties\":{" VIEW_MEMBERS "}}"));
 }
@@ -70,7 +72,46 @@ static const struct field input_fields[] = {
     FIELD_CHOICE(thing, kind, OPTIONAL, "a|b"),
 };
 static const struct schema input = {"ThingInput", ARRAY(input_fields), .patch = false};
+static const struct field key_field[] = {FIELD_KEY(thing, name, REQUIRED, 1, 5)};
+static const struct schema keyed = {"Keyed", ARRAY(key_field), .patch = true};
 static const struct schema optional = {"Optional", input_fields + 1, 1, .patch = false};
+
+/* `key` is what its note says, so a NULL is not null there. */
+static const struct thing defaults = {.text = SLICE_INIT("so"), .kind = 1};
+static const struct field with_defaults[] = {
+    FIELD_LINE(thing, name, REQUIRED, 0, 5),    FIELD_TEXT(thing, text, OPTIONAL, 0, 5),
+    FIELD_KEY(thing, key, OPTIONAL, 3, 3),      FIELD_I64(thing, id, OPTIONAL, 0, 100),
+    FIELD_CHOICE(thing, kind, OPTIONAL, "a|b"), FIELD_LINE(thing, made_at, OPTIONAL, 0, 5),
+};
+static const struct schema defaulting = {"T", ARRAY(with_defaults), .defaults = &defaults};
+
+START_TEST(json_schema_defaults)
+{
+    static const char *const wanted[] = {"\"default\":\"so\"},\"key\"",
+                                         "\"default\":\"USD\"},\"id\"", "\"default\":0},\"kind\"",
+                                         "\"default\":\"b\"},\"made_at\"", "\"default\":null}}}"};
+    char storage[KIB(4)];
+    struct buf out = BUF(storage);
+    json_schema_add_input(&out, &defaulting, &notes);
+    check_json(&out);
+    const char *at = buf_cstr(&out);
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        at = strstr(at, wanted[i]);
+        ck_assert_msg(at != NULL, "%s in %s", wanted[i], buf_cstr(&out));
+    }
+}
+END_TEST
+
+/* A character that can be seen, in a regular expression within JSON. */
+#define RANGE(first, last) "\\\\u" first "-\\\\u" last
+#define SEEN                                                                                       \
+    "[^" RANGE("0000", "0020") RANGE("007F", "00A0") RANGE("00AD", "00AD") RANGE("034F", "034F")   \
+        RANGE("061C", "061C") RANGE("115F", "1160") RANGE("1680", "1680") RANGE("17B4", "17B5")    \
+            RANGE("180B", "180F") RANGE("2000", "200F") RANGE("2028", "202F") RANGE(               \
+                "205F", "206F") RANGE("2800", "2800") RANGE("3000", "3000") RANGE("3164", "3164")  \
+                RANGE("FE00", "FE0F") RANGE("FEFF", "FEFF") RANGE("FFA0", "FFA0") RANGE(           \
+                    "FFF0", "FFF8") "\\uD82F\\uDCA0-\\uD82F\\uDCA3\\uD834\\uDD73-\\uD834\\uDD7A"   \
+                                    "\\uDB40\\uDC00-\\uDB43\\uDFFF]"
 
 static const struct input_row {
     const struct schema *schema;
@@ -79,8 +120,7 @@ static const struct input_row {
     {&input, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"name\",\"id\"],"
              "\"properties\":{"
              "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,"
-             "\"pattern\":\"^[^\\\\x00-\\\\x1F\\\\x7F]*[^\\\\x00-\\\\x20\\\\x7F][^\\\\x00-"
-             "\\\\x1F\\\\x7F]*$\","
+             "\"pattern\":\"^[^\\\\x00-\\\\x1F\\\\x7F]*" SEEN "[^\\\\x00-\\\\x1F\\\\x7F]*$\","
              "\"description\":\"called \\\"so\\\"\",\"examples\":[\"Tea\"]},"
              "\"text\":{\"type\":[\"string\",\"null\"],\"maxLength\":5,"
              "\"pattern\":\"^[^\\\\x00-\\\\x08\\\\x0B\\\\x0C\\\\x0E-\\\\x1F\\\\x7F]*$\"},"
@@ -89,6 +129,11 @@ static const struct input_row {
              "\"id\":{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":100,"
              "\"description\":\"another's number\",\"examples\":[8]},"
              "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",\"b\",null]}}}"},
+    {&keyed, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+             "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":5,"
+             "\"pattern\":\"^([^\\\\x00-\\\\x20\\\\x7F][^\\\\x00-\\\\x1F\\\\x7F]*)?" SEEN
+             "([^\\\\x00-\\\\x1F\\\\x7F]*[^\\\\x00-\\\\x20\\\\x7F])?$\","
+             "\"description\":\"called \\\"so\\\"\",\"examples\":[\"Tea\"]}}}"},
     {&optional, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
                 "\"text\":{\"type\":[\"string\",\"null\"],\"maxLength\":5,"
                 "\"pattern\":\"^[^\\\\x00-\\\\x08\\\\x0B\\\\x0C\\\\x0E-\\\\x1F\\\\x7F]*$\"}}}"},
@@ -113,6 +158,10 @@ static const struct param_row {
 } param_rows[] = {
     {QUERY_I64(search, limit, 1, 100, ""),
      "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100}"},
+    {QUERY_I64_OR(search, limit, 0, 9, 5, ""),
+     "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":0,\"maximum\":9,\"default\":5}"},
+    {QUERY_CHOICE_OR(search, sort, "new|-price", 1, ""),
+     "{\"type\":\"string\",\"enum\":[\"new\",\"-price\"],\"default\":\"-price\"}"},
     {QUERY_BOOL(search, good, ""), "{\"type\":\"boolean\"}"},
     {QUERY_CHOICE(search, sort, "new|-price", ""),
      "{\"type\":\"string\",\"enum\":[\"new\",\"-price\"]}"},
@@ -146,6 +195,7 @@ END_TEST
 void web_json_schema(struct suite *s)
 {
     suite_test(s, json_schema_view);
+    suite_test(s, json_schema_defaults);
     suite_rows(s, json_schema_input, COUNT(input_rows));
     suite_rows(s, json_schema_param, COUNT(param_rows));
     suite_test(s, notes_by_owner);

@@ -34,7 +34,7 @@ START_TEST(problem_bodies)
     char headers[256], body[1024];
     struct reply reply = {200, "application/json", BUF(headers), BUF(body)};
     if (r->with_fault)
-        fault_add(&faults, &arena, "/query/", SLICE("limit"), "range", "too big");
+        fault_add(&faults, &arena, "/query/", SLICE("limit"), &FAULT_RANGE, "too big");
     reply_header(&reply, "ETag", SLICE("\"1\"")); /* what was begun before the failure goes */
     buf_add_cstr(&reply.body, "{\"half\":");
     problem_write(&reply, &req, r->kind, r->with_fault ? &faults : NULL);

@@ -205,8 +205,31 @@ START_TEST(query_without_memory)
 }
 END_TEST
 
+/* What is not given has its fallback, and can be told from the same value given. */
+START_TEST(query_fallbacks)
+{
+    static const struct query_param with_fallbacks[] = {
+        QUERY_I64_OR(search, limit, 1, 100, 20, ""),
+        QUERY_CHOICE_OR(search, sort, "new|price", 1, ""),
+    };
+    static const struct query_table defaulting = {ARRAY(with_fallbacks)};
+    CLEANUP(arena_done) struct arena arena = test_arena(KIB(4));
+    struct faults faults = {0};
+    struct search got = {0}, given = {0};
+    struct err err = {0};
+    ck_assert(query_read(&defaulting, SLICE(""), &arena, &got, &faults, &err));
+    ck_assert_int_eq(got.limit.value, 20);
+    ck_assert_int_eq(got.sort.value, 1);
+    ck_assert(!got.limit.set && !got.sort.set);
+    ck_assert(query_read(&defaulting, SLICE("limit=7&sort=new"), &arena, &given, &faults, &err));
+    ck_assert(given.limit.set && given.limit.value == 7);
+    ck_assert(given.sort.set && given.sort.value == 0);
+}
+END_TEST
+
 void web_query(struct suite *s)
 {
+    suite_test(s, query_fallbacks);
     suite_rows(s, query_values, COUNT(value_rows));
     suite_rows(s, query_faults, COUNT(fault_rows));
     suite_test(s, query_messages);

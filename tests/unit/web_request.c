@@ -131,7 +131,7 @@ START_TEST(request_percent_decode_without_memory)
 END_TEST
 
 static const struct etag_row {
-    struct slice if_none_match;
+    struct slice list;
     bool want;
 } etag_rows[] = {
     {SLICE_INIT("\"3\""), true},
@@ -155,19 +155,88 @@ static const struct etag_row {
 };
 START_TEST(request_etag_lists)
 {
-    const struct slice list = etag_rows[_i].if_none_match;
-    ck_assert_int_eq(etag_listed(list, SLICE("\"3\"")), etag_rows[_i].want);
+    const struct slice list = etag_rows[_i].list;
+    const struct request guarded = {.method = HTTP_PUT, .if_match = list};
+    const struct request cached = {.method = HTTP_GET, .if_none_match = list};
+    const bool given = list.len > 0, strong = !slice_contains_byte(list, 'W');
+    ck_assert_int_eq(request_precondition(&cached, SLICE("\"3\"")),
+                     etag_rows[_i].want ? PRECONDITION_UNCHANGED : PRECONDITION_MET);
     /* The strong comparison differs for weak tags alone. */
-    ck_assert_int_eq(etag_matches(list, SLICE("\"3\"")),
-                     etag_rows[_i].want && !slice_contains_byte(list, 'W'));
+    ck_assert_int_eq(request_precondition(&guarded, SLICE("\"3\"")),
+                     !given || (etag_rows[_i].want && strong) ? PRECONDITION_MET
+                                                              : PRECONDITION_FAILED);
+}
+END_TEST
+
+#define OURS  "\"3\""
+#define OTHER "\"2\""
+
+/* Both fields, for whatever method: RFC 9110 section 13.2.2. */
+static const struct precondition_row {
+    const char *if_match, *if_none_match;
+    enum precondition reading, changing;
+} precondition_rows[] = {
+    {"", "", PRECONDITION_MET, PRECONDITION_MET},
+    {OURS, "", PRECONDITION_MET, PRECONDITION_MET},
+    {"*", "", PRECONDITION_MET, PRECONDITION_MET},
+    {OTHER, "", PRECONDITION_FAILED, PRECONDITION_FAILED},
+    {"", OURS, PRECONDITION_UNCHANGED, PRECONDITION_FAILED},
+    {"", "W/" OURS, PRECONDITION_UNCHANGED, PRECONDITION_FAILED},
+    {"", "*", PRECONDITION_UNCHANGED, PRECONDITION_FAILED},
+    {"", OTHER, PRECONDITION_MET, PRECONDITION_MET},
+    {"*", "*", PRECONDITION_UNCHANGED, PRECONDITION_FAILED},
+    {OURS, OTHER, PRECONDITION_MET, PRECONDITION_MET},
+    {OTHER, OURS, PRECONDITION_FAILED, PRECONDITION_FAILED}, /* If-Match comes first */
+};
+START_TEST(request_preconditions)
+{
+    const struct precondition_row *r = &precondition_rows[_i];
+    struct request req = {.if_match = slice_from_cstr(r->if_match),
+                          .if_none_match = slice_from_cstr(r->if_none_match)};
+    for (int method = 0; method < HTTP_METHOD_COUNT; method++) {
+        bool reads = method == HTTP_GET || method == HTTP_HEAD;
+        req.method = (enum http_method)method;
+        ck_assert_int_eq(request_precondition(&req, SLICE(OURS)), reads ? r->reading : r->changing);
+    }
+}
+END_TEST
+
+static const struct tag_list_row {
+    struct slice list;
+    enum tag_list want;
+} tag_list_rows[] = {
+    {SLICE_INIT("*"), TAGS_GOOD},
+    {SLICE_INIT(" * "), TAGS_GOOD},
+    {SLICE_INIT("\"a1-1\""), TAGS_GOOD},
+    {SLICE_INIT("\"\""), TAGS_GOOD},
+    {SLICE_INIT("\"a,b\" , ,\"c\","), TAGS_GOOD},
+    {SLICE_INIT("W/\"a\", \"b\""), TAGS_GOOD},
+    {SLICE_INIT("W/\"a\""), TAGS_WEAK},
+    {SLICE_INIT("W/\"a\",W/\"b\""), TAGS_WEAK},
+    {SLICE_INIT(""), TAGS_MALFORMED},
+    {SLICE_INIT(","), TAGS_MALFORMED},
+    {SLICE_INIT("a1-1"), TAGS_MALFORMED},
+    {SLICE_INIT("\"a1-1"), TAGS_MALFORMED},
+    {SLICE_INIT("\""), TAGS_MALFORMED},
+    {SLICE_INIT("W/"), TAGS_MALFORMED},
+    {SLICE_INIT("w/\"a\""), TAGS_MALFORMED},
+    {SLICE_INIT("\"a\" \"b\""), TAGS_MALFORMED},
+    {SLICE_INIT("*, \"a\""), TAGS_MALFORMED},
+    {SLICE_INIT("\"a\", b"), TAGS_MALFORMED},
+};
+START_TEST(request_tag_lists)
+{
+    ck_assert_int_eq(request_tag_list(tag_list_rows[_i].list), tag_list_rows[_i].want);
 }
 END_TEST
 
 void web_request(struct suite *s)
 {
+    suite_rows(s, request_tag_lists, COUNT(tag_list_rows));
     suite_rows(s, request_methods, COUNT(method_rows));
     suite_rows(s, request_targets, COUNT(target_rows));
     suite_rows(s, request_percent_decode, COUNT(decode_rows));
     suite_test(s, request_percent_decode_without_memory);
     suite_rows(s, request_etag_lists, COUNT(etag_rows));
+    suite_rows(s, request_preconditions, COUNT(precondition_rows));
 }

@@ -43,6 +43,9 @@ static const struct value_row {
      {SLICE_INIT("n"), SLICE_INIT("a\n\tb\r"), SLICE_INIT("k"), 1, -7, 1}},
     {"{\"name\":\" n \",\"count\":1}", /* a line may have blanks at its ends, a key may not */
      {SLICE_INIT(" n "), SLICE_INIT("-"), SLICE_INIT("k"), 1, -7, 1}},
+    /* other white space is a letter of a key, and marks may surround what is seen */
+    {"{\"name\":\"\\u202Ex\\uFE0F\",\"count\":1,\"key\":\"a\\u00A0\"}",
+     {SLICE_INIT("\xE2\x80\xAEx\xEF\xB8\x8F"), SLICE_INIT("-"), SLICE_INIT("a\xC2\xA0"), 1, -7, 1}},
     {"{\"name\":\"n\",\"count\":1.0}",
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, -7, 1}},
     {"{\"name\":\"n\",\"count\":1e2}",
@@ -51,10 +54,16 @@ static const struct value_row {
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 0, -7, 1}},
     {"{\"name\":\"n\",\"count\":-0.0e5}",
      {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 0, -7, 1}},
-    {"{" NAMED ",\"big\":9007199254740991}", /* 2^53 - 1 */
-     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(9007199254740991), 1}},
-    {"{" NAMED ",\"big\":-9007199254740991}",
-     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(-9007199254740991), 1}},
+    /* 2^53 + 1, which no double is, and the ends of 64 bits */
+    {"{" NAMED ",\"big\":9007199254740993}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_C(9007199254740993), 1}},
+    {"{" NAMED ",\"big\":9223372036854775807}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_MAX, 1}},
+    {"{" NAMED ",\"big\":-9223372036854775808}",
+     {SLICE_INIT("n"), SLICE_INIT("-"), SLICE_INIT("k"), 1, INT64_MIN, 1}},
+    /* the text of a number is that of its own member, whatever stands around it */
+    {" {\n\"text\" : \"\\\",}{\" , \"count\"\t:\r\n100 , \"big\" : -3 ,\"name\":\"n\" } ",
+     {SLICE_INIT("n"), SLICE_INIT("\",}{"), SLICE_INIT("k"), 100, -3, 1}},
 };
 START_TEST(schema_values)
 {
@@ -96,16 +105,26 @@ static const struct fault_row {
     {"{" NAMED ",\"key\":\"a \"}", "/key blanks;"},
     {"{" NAMED ",\"key\":\" \"}", "/key blanks;"},
     {"{" NAMED ",\"key\":\"a\\t\"}", "/key control;"},
+    /* nothing of it can be seen: a direction mark, zero width, white space, a tag, Braille */
+    {"{\"name\":\"\\u202E\\u200B\",\"count\":1}", "/name blanks;"},
+    {"{\"name\":\" \\u00A0\\u3000\\u2028\\uFE0F\",\"count\":1}", "/name blanks;"},
+    {"{\"name\":\"\\uDB40\\uDC00\\u2800\",\"count\":1}", "/name blanks;"},
+    {"{" NAMED ",\"key\":\"\\u00AD\"}", "/key blanks;"},
     {"{\"name\":\"n\",\"count\":-1}", "/count range;"},
     {"{\"name\":\"n\",\"count\":101}", "/count range;"},
     {"{\"name\":\"n\",\"count\":1.5}", "/count type;"},
     {"{\"name\":\"n\",\"count\":1e-1}", "/count type;"},
     {"{\"name\":\"n\",\"count\":1e400}", "/count range;"}, /* infinite as a double */
     {"{\"name\":\"n\",\"count\":-1e400}", "/count range;"},
-    {"{" NAMED ",\"big\":9007199254740992}", "/big range;"}, /* 2^53: so reads 2^53 + 1 too */
-    {"{" NAMED ",\"big\":9007199254740993}", "/big range;"},
-    {"{" NAMED ",\"big\":-9007199254740993}", "/big range;"},
-    {"{" NAMED ",\"big\":9223372036854775807}", "/big range;"},
+    /* whole as a double, but not as they are written */
+    {"{\"name\":\"n\",\"count\":1e-400}", "/count type;"},
+    {"{\"name\":\"n\",\"count\":1.0000000000000000001}", "/count type;"},
+    {"{\"name\":\"n\",\"count\":99.99999999999999999999}", "/count type;"},
+    {"{" NAMED ",\"big\":999999999999.00001}", "/big type;"},
+    {"{" NAMED ",\"big\":9223372036854775808}", "/big range;"},
+    {"{" NAMED ",\"big\":-9223372036854775809}", "/big range;"},
+    {"{\"more\":[{\"count\":1,\"x\":[2]}],\"name\":\"n\",\"count\":101}",
+     "/more unknown;/count range;"},
     {"{" NAMED ",\"big\":1e400}", "/big range;"},
     {"{" NAMED ",\"kind\":\"\"}", "/kind choice;"},
     {"{" NAMED ",\"kind\":\"Active\"}", "/kind choice;"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -310,4 +311,73 @@ def test_tls_is_verified(certificate: Path) -> None:
         assert get("secret", server.url)["result"] == ANSWER
         other_name = server.url.replace("127.0.0.1", "localhost")
         assert get("secret", other_name, trusted)["result"] == ANSWER
+        missing = get("secret", server.url, "/nonexistent.pem")
+        assert "AWS_CA_BUNDLE" in missing["cause"] and "/nonexistent.pem" in missing["cause"]
         assert len(server.requests) == 1
+
+
+# The folder of the system's authorities is built into libcurl; here another one takes its place.
+REDIRECT = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#define DIRECTED(name)                                                          \\
+    int name(void *store, const char *folder)                                  \\
+    {                                                                          \\
+        int (*real)(void *, const char *) = dlsym(RTLD_NEXT, #name);           \\
+        return real(store, folder ? getenv("SYSTEM_AUTHORITIES") : NULL);      \\
+    }
+#define DIRECTED_BOTH(name)                                                    \\
+    int name(void *store, const char *file, const char *folder)                \\
+    {                                                                          \\
+        int (*real)(void *, const char *, const char *) = dlsym(RTLD_NEXT, #name); \\
+        return real(store, file, folder ? getenv("SYSTEM_AUTHORITIES") : NULL); \\
+    }
+DIRECTED(SSL_CTX_load_verify_dir)
+DIRECTED(X509_STORE_load_path)
+DIRECTED_BOTH(SSL_CTX_load_verify_locations)
+DIRECTED_BOTH(X509_STORE_load_locations)
+"""
+
+
+@pytest.fixture
+def system_authority(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The program's system trusts our certificate. Where its libcurl has no such folder there is
+    nothing to see, which the test notices."""
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    shutil.copy(certificate / "certificate.pem", folder)
+    subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
+    (tmp_path / "redirect.c").write_text(REDIRECT)
+    library = tmp_path / "redirect.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", library, tmp_path / "redirect.c", "-ldl"], check=True
+    )
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("SYSTEM_AUTHORITIES", str(folder))
+    options = os.environ.get("ASAN_OPTIONS", "")
+    monkeypatch.setenv("ASAN_OPTIONS", f"{options}:verify_asan_link_order=0".lstrip(":"))
+    yield folder
+
+
+def test_a_ca_bundle_replaces_the_systems_authorities(
+    certificate: Path, system_authority: Path, tmp_path: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
+    request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout /dev/null"
+    bundle = tmp_path / "other.pem"
+    subprocess.run(
+        [*request.split(), "-out", str(bundle)], check=True, capture_output=True, env=plain()
+    )
+    with endpoint(send(reply(json.dumps(SECRET))), context) as server:
+        assert get("secret", server.url)["result"] == "ok"  # by the system's folder
+        assert get("secret", server.url, str(bundle))["result"] == ANSWER
+        assert len(server.requests) == 1
+
+
+def plain() -> dict[str, str]:
+    """The environment without the redirection."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}

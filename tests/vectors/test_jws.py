@@ -19,6 +19,11 @@ VECTORS = Path(os.environ.get("VECTORS", ROOT / "../shared/vectors"))
 WYCHEPROOF = VECTORS / "wycheproof"
 COOKBOOK = VECTORS / "jose/jws/4_1.rsa_v15_signature.json"
 
+pytestmark = pytest.mark.skipif(
+    not (WYCHEPROOF.is_dir() and COOKBOOK.exists()),
+    reason=f"no test vectors of tokens and signatures at {VECTORS}",
+)
+
 Case = dict[str, Any]
 # The bounds of common/auth/jwks.h.
 EXPONENT_MIN = 65537

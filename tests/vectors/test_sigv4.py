@@ -100,15 +100,30 @@ def test_aws_signing_suite(name: str, kind: str) -> None:
 # ---- botocore ----
 
 AWKWARD = [chr(c) for c in range(0x20, 0x7F)] + list("äß€日本\U0001f600\u200b")
+# JSON has no way to say U+0000 that cJSON would not cut the text at.
+IN_QUERY = AWKWARD + [chr(c) for c in range(0x01, 0x20)] + ["\x7f", "\x80", "\xa0"]
+# Bytes of a path that may stand for themselves but need not (RFC 3986, pchar without unreserved).
+SUB_DELIMS = "!$&'()*+,;=:@"
 
 
 def text(rng: random.Random, most: int, alphabet: list[str] | None = None) -> str:
     return "".join(rng.choices(alphabet or AWKWARD, k=rng.randint(0, most)))
 
 
+def in_path(rng: random.Random, char: str) -> str:
+    """One of the ways in which a client may put it on the wire."""
+    if char in SUB_DELIMS and rng.random() < 0.5:
+        return char
+    encoded = quote(char, safe="~")
+    return encoded.lower() if encoded != char and rng.random() < 0.3 else encoded
+
+
 def random_path(rng: random.Random) -> str:
-    segments = [rng.choice(["", ".", "..", text(rng, 12)]) for _ in range(rng.randint(0, 6))]
-    return "/" + quote("/".join(segments), safe="/~")
+    alphabet = [*IN_QUERY, "\x00"]
+    segments = [
+        rng.choice(["", ".", "..", text(rng, 12, alphabet)]) for _ in range(rng.randint(0, 6))
+    ]
+    return "/" + "/".join("".join(in_path(rng, char) for char in part) for part in segments)
 
 
 def random_case(rng: random.Random) -> Case:
@@ -123,10 +138,10 @@ def random_case(rng: random.Random) -> Case:
         headers["User-Agent"] = "never signed"
     if rng.random() < 0.5:
         headers["Content-Type"] = rng.choice(["image/png", " application/x-amz-json-1.1 ", "a  b"])
-    names = [text(rng, 6) for _ in range(rng.randint(0, 4))]
-    query = [[rng.choice(names), text(rng, 10)] for _ in range(rng.randint(0, 6)) if names]
-    if kind == "query":  # botocore keeps one value a name when it presigns
-        query = [[name, value] for name, value in dict(query).items()]
+    names = [text(rng, 6, IN_QUERY) for _ in range(rng.randint(0, 4))]
+    query = [
+        [rng.choice(names), text(rng, 10, IN_QUERY)] for _ in range(rng.randint(0, 6)) if names
+    ]
     return {
         "kind": kind,
         "method": rng.choice(["GET", "PUT", "POST", "DELETE", "HEAD"]),
@@ -152,6 +167,29 @@ def random_case(rng: random.Random) -> Case:
 def fixed(base: type, payload_hash: str) -> type:
     """The botocore signer with the case's payload hash instead of a computed one."""
     return type("Fixed" + base.__name__, (base,), {"payload": lambda self, request: payload_hash})
+
+
+def has_repeated_name(case: Case) -> bool:
+    return len({name for name, _ in case["query"]}) < len(case["query"])
+
+
+def is_verified(case: Case, url: str) -> bool:
+    """Botocore keeps one value a name when it presigns. So where a name is repeated it is asked, as
+    a server would be, for the signature of the address that we made."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    given = [list(pair) for pair in pairs if not pair[0].startswith("X-Amz-")]
+    bare, _, signature = url.rpartition("&X-Amz-Signature=")
+    request = AWSRequest(case["method"], bare, dict(case["headers"]))
+    request.headers["Host"] = case["host"]
+    request.context["timestamp"] = case["time"]
+    credentials = Credentials(case["access_key"], case["secret_key"], case["session_token"])
+    signer = fixed(botocore.auth.S3SigV4QueryAuth, case["payload_hash"])(
+        credentials, case["service"], case["region"], expires=case["expires"]
+    )
+    canonical = signer.canonical_request(request)
+    right = signer.signature(signer.string_to_sign(request, canonical), request)
+    return sorted(given) == sorted(case["query"]) and right == signature
 
 
 def by_botocore(case: Case, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -186,8 +224,14 @@ def same_url(left: str, right: str) -> bool:
 def test_agrees_with_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(SEED)
     cases = [random_case(rng) for _ in range(RANDOM_CASES)]
-    wrong = []
+    wrong: list[tuple[Case, object, object]] = []
+    repeated = 0
     for case, ours in zip(cases, sign(cases), strict=True):
+        if case["kind"] == "query" and has_repeated_name(case):
+            repeated += 1
+            if not is_verified(case, ours["url"]):
+                wrong.append((case, ours, "another signature"))
+            continue
         theirs = by_botocore(case, monkeypatch)
         if case["kind"] == "query":
             good = same_url(ours["url"], theirs["url"])
@@ -196,3 +240,97 @@ def test_agrees_with_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
         if not good:
             wrong.append((case, ours, theirs))
     assert not wrong, f"{len(wrong)} of {RANDOM_CASES} differ; the first: {wrong[0]}"
+    assert repeated > RANDOM_CASES / 10
+
+
+# ---- the program itself: each line gets one answer, and what it cannot sign gets an error ----
+
+CASE: Case = {
+    "kind": "query",
+    "method": "GET",
+    "scheme": "https",
+    "host": "h.example",
+    "path": "/",
+    "query": [],
+    "headers": [],
+    "payload_hash": "UNSIGNED-PAYLOAD",
+    "access_key": "AKID",
+    "secret_key": "secret",
+    "session_token": None,
+    "region": "us-east-2",
+    "service": "s3",
+    "time": "20150830T123600Z",
+    "expires": 900,
+}
+GOOD: dict[str, Case] = {
+    "as it is": {},
+    "as many pairs as a line may have": {"query": [[f"k{i}", "v"] for i in range(1024)]},
+    "as many header fields": {"headers": [[f"x-{i}", "v"] for i in range(1024)]},
+    "a long token": {"session_token": "T" * 1_000_000},
+    "a long token that grows": {"session_token": "+" * 1_000_000},
+    "a long path that grows": {"path": "/" + "%" * 500_000, "service": "other", "kind": "header"},
+    "an empty token": {"session_token": ""},
+    "control characters in the query": {"query": [["a\x01\x7f", "\r\n"]]},
+}
+BAD: dict[str, Case] = {
+    "a pair too many": {"query": [[f"k{i}", "v"] for i in range(1025)]},
+    "a header field too many": {"headers": [[f"x-{i}", "v"] for i in range(1025)]},
+    "NUL in the query": {"query": [["a\0b", "c"]]},
+    "a pair of one": {"query": [["a"]]},
+    "a pair of three": {"query": [["a", "b", "c"]]},
+    "a pair with a number": {"query": [["a", 1]]},
+    "no pair": {"query": ["a"]},
+    "no list": {"query": {"a": "b"}},
+    "no expires": {"expires": None},
+    "a text for expires": {"expires": "900"},
+    "half a second": {"expires": 0.5},
+    "it never expires": {"expires": 0},
+    "more than a week": {"expires": 604801},
+    "more than any integer": {"expires": 1e300},
+    "a kind of its own": {"kind": "Query"},
+    "no method": {"method": None},
+    "a number for the host": {"host": 1},
+    "another host": {"path": "@evil.example/x"},
+    "a query in the path": {"path": "/a?b"},
+    "no such day": {"time": "20159999T000000Z"},
+    "a blank before the time": {"time": " 20150830T12360Z"},
+    "a token too long": {"session_token": "T" * 1_100_000},
+    "far too long": {"session_token": "T" * 9_000_000},
+}
+
+
+def outcomes(lines: list[str], end: str = "\n") -> list[bool]:
+    """Whether each line was signed; every one has an answer, and the answers are whole."""
+    done = subprocess.run(
+        [PROGRAM], input=("\n".join(lines) + end).encode(), capture_output=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"\n")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for answer in answers:
+        assert set(answer) == {"error"} or len(answer) == 5
+    return ["error" not in answer for answer in answers]
+
+
+def test_every_case_gets_one_whole_answer() -> None:
+    table = {**dict.fromkeys(GOOD, True), **dict.fromkeys(BAD, False)}
+    lines = [json.dumps({**CASE, **(GOOD | BAD)[name]}) for name in table]
+    assert dict(zip(table, outcomes(lines), strict=True)) == table
+
+
+def test_what_is_no_case_gets_one_answer_too() -> None:
+    good = json.dumps(CASE)
+    lines = [
+        "",
+        "[]",
+        "null",
+        "{}",
+        "{",
+        good[:-1],
+        good + good,
+        "\x00",
+        good,
+        good.replace("G", "\x01"),
+    ]
+    assert outcomes(lines) == [line == good for line in lines]
+    assert outcomes([good, good], end="") == [True, True]

@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* How often a request that takes time looks whether it shall be given up. */
+#define FAKE_STEP_MS 50
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): the builder writes through it. */
 static void keep(char *ret, size_t cap, struct slice text)
 {
@@ -40,7 +43,11 @@ static bool fake_fetch(void *ctx, const struct http_request *req, struct arena *
     const struct fake_http_answer *answer = &f->answers[f->used];
     remember(f, req);
     f->used++;
-    fake_world_pass(&f->world, answer->takes_ms);
+    for (int64_t left_ms = answer->takes_ms; left_ms > 0; left_ms -= FAKE_STEP_MS) {
+        if (http_stop_is_asked(req->stop))
+            return err_fail(err, &ERR_AWS_INTERRUPTED, "fake stop");
+        fake_world_pass(&f->world, left_ms < FAKE_STEP_MS ? left_ms : FAKE_STEP_MS);
+    }
     if (answer->failure)
         return err_fail(err, answer->failure, "fake failure");
     *ret = (struct http_answer){
