@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
+.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -15,7 +15,7 @@ lint = $(parallel) -f tests/lint/lint.mk
 
 # What `make run` hands to local/stack, from the command line or the environment.
 stack_options = $(if $(DB),--db $(DB)) $(if $(DATA),--data '$(DATA)') $(if $(PORT),--port $(PORT)) \
-    $(if $(WORKERS),--workers $(WORKERS))
+    $(if $(WORKERS),--workers $(WORKERS)) $(if $(filter 0,$(AWS)),,--aws)
 # SUITE= and TEST= reach tests/run through the environment.
 export SUITE TEST
 
@@ -24,14 +24,14 @@ help: ## this list
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    while IFS='	' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
 
-setup: ## installs what every other target needs (apt packages, build/venv, downloads)
+setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full
 	@local/setup all
 
 build: ## compiles build/cbu; CC=clang, WERROR=0
 	@local/setup build
 	+@$(compile) program
 
-run: ## starts the catalogue: database, nginx, workers, demo data; PORT=8000 WORKERS=8 DB=mariadb|mysql DATA=folder
+run: ## starts the catalogue: database, AWS stand-in, nginx, workers, demo data; PORT=8000 WORKERS=8 DB=mariadb|mysql DATA=folder AWS=1|0
 	@local/setup run $(filter mysql,$(DB))
 	+@$(compile) program
 	@exec local/stack up --follow $(stack_options)
@@ -41,6 +41,11 @@ test: ## every suite, reports in build/reports/; SUITE=unit, SUITE=integration, 
 	+@$(compile) program tests
 	@exec tests/run
 
+test-full: ## `make test`, and MinIO as a second judge of signatures, for temporary credentials too; SUITE= TEST=
+	@local/setup test infra minio
+	+@$(compile) program tests
+	@exec tests/run --plan full
+
 lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, clang, ruff, shellcheck, include directions
 	@local/setup lint
 	+@$(lint)
@@ -49,7 +54,7 @@ format: ## lays out C and Python as `make lint` wants them
 	@local/setup lint
 	+@$(lint) format
 
-test-asan: ## unit and integration under AddressSanitizer and UndefinedBehaviorSanitizer; SUITE= TEST=
+test-asan: ## unit, vectors, s3 and integration under AddressSanitizer and UndefinedBehaviorSanitizer; SUITE= TEST=
 	@local/setup test
 	+@$(compile) VARIANT=asan program tests
 	@exec tests/run --plan asan

@@ -1,5 +1,6 @@
 #include "fcgi/settings.h"
 
+#include "common/auth/user_pool.h"
 #include "common/aws/s3.h"
 
 #include <stdlib.h>
@@ -31,6 +32,32 @@ static const char *check_endpoint(const char *value)
     bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
     size_t len = strlen(value);
     return http && value[len - 1] != '/' ? NULL : "must be http(s)://host[:port], no slash behind";
+}
+
+/* Whoever can answer in the place of Cognito decides who is an administrator: plain http does not
+ * leave this machine. */
+static const char *check_https_or_local(const char *value)
+{
+    static const char *const starts[] = {
+        "https://",          "http://127.0.0.1:", "http://127.0.0.1/",
+        "http://localhost:", "http://localhost/", "http://[::1]:"};
+    if (strpbrk(value, "@\\ \t\r\n"))
+        return "must not hold '@', a backslash or a blank";
+    for (size_t i = 0; i < COUNT(starts); i++)
+        if (strncmp(value, starts[i], strlen(starts[i])) == 0 && value[strlen(starts[i])])
+            return NULL;
+    return "must begin with https://, or on this machine http://127.0.0.1:PORT";
+}
+
+static const char *check_cognito_endpoint(const char *value)
+{
+    const char *fault = check_endpoint(value);
+    return fault ? fault : check_https_or_local(value);
+}
+
+static const char *check_user_pool(const char *value)
+{
+    return user_pool_fault(slice_from_cstr(value));
 }
 
 static const char *check_bucket(const char *value)
@@ -79,12 +106,31 @@ static const struct conf_item items[] = {
              "secret with the application secret, as plain text or as the member \"key\"; needed "
              "to serve unless APP_JWT_SECRET is set, which wins",
              NULL),
+    CONF_STR("COGNITO_USER_POOL_ID", cognito_user_pool_id, "", 1, 128, "bytes",
+             "user pool whose access tokens are taken; empty: none, and what needs a token answers "
+             "503",
+             check_user_pool),
+    CONF_STR("COGNITO_CLIENT_ID", cognito_client_id, "", 1, 128, "bytes",
+             "the one app client of the pool whose tokens are taken", NULL),
     CONF_SECRET("COGNITO_CLIENT_SECRET", cognito_client_secret, "", 0, 1, 4096, "bytes",
                 "secret of the Cognito app client", NULL),
     CONF_STR("COGNITO_CLIENT_SECRET_ARN", cognito_client_secret_arn, "", 1, 2048, "bytes",
              "secret with it, as plain text or as the member \"client_secret\"; "
              "COGNITO_CLIENT_SECRET wins",
              NULL),
+    CONF_STR("COGNITO_ENDPOINT_URL", cognito_endpoint, "", 1, 1024, "bytes",
+             "address of Cognito, for local use: https, or http on this machine",
+             check_cognito_endpoint),
+    CONF_STR("COGNITO_JWKS_URL", cognito_jwks_url, "", 1, 1024, "bytes",
+             "address of the pool's keys, for local use; empty: below COGNITO_ENDPOINT_URL, or the "
+             "pool's own",
+             check_https_or_local),
+    CONF_INT("JWKS_REFRESH_S", jwks_refresh_s, "300", 1, 86400, "s",
+             "the pool's keys are fetched again at 90 to 100 % of this age"),
+    CONF_INT("JWKS_MAX_AGE_S", jwks_max_age_s, "21600", 1, 604800, "s",
+             "keys that could not be fetched for longer are trusted no more"),
+    CONF_INT("TOKEN_LEEWAY_S", token_leeway_s, "0", 0, 300, "s",
+             "by how much our clock may be ahead of or behind the one that dated a token"),
     CONF_INT("SECRETS_INTERVAL_S", secrets_interval_s, "300", 1, 86400, "s",
              "how often secrets are read again; a new application secret signs that much later"),
     CONF_STR("S3_BUCKET_NAME", s3_bucket_name, "", 3, 63, "bytes",
@@ -149,6 +195,17 @@ static bool check_sockets(const struct conf *conf, struct buf *faults)
     return false;
 }
 
+/* One without the other would take the tokens of any client of the pool, or of none. */
+static bool check_sign_in(const struct conf *conf, struct buf *faults)
+{
+    const char *pool = conf->cognito_user_pool_id, *client = conf->cognito_client_id;
+    if (!pool || !client || !*pool == !*client)
+        return true;
+    buf_add(faults, SLICE("COGNITO_USER_POOL_ID and COGNITO_CLIENT_ID: one is set, so the other "
+                          "must be\n"));
+    return false;
+}
+
 /* NULL: it is set, but not good. */
 static bool is_empty(const char *value)
 {
@@ -169,7 +226,10 @@ bool settings_read(unsigned uses, struct conf *ret)
                 SLICE("APP_JWT_SECRET: is required and not set, nor is APP_JWT_SECRET_ARN\n"));
         good = false;
     }
-    if (check_sockets(ret, &faults) && good)
+    good = check_sockets(ret, &faults) && good;
+    if (uses & USE_SERVE)
+        good = check_sign_in(ret, &faults) && good;
+    if (good)
         return true;
     fprintf(stderr, "cbu: the settings are invalid (cbu config --help explains them all):\n%.*s",
             SLICE_ARG(buf_slice(&faults)));

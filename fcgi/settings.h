@@ -16,6 +16,9 @@ struct conf {
     /* service */
     const char *app_jwt_secret, *shop_currency;
     const char *cognito_client_secret;
+    const char *cognito_user_pool_id, *cognito_client_id;
+    const char *cognito_endpoint, *cognito_jwks_url;
+    int64_t jwks_refresh_s, jwks_max_age_s, token_leeway_s;
     /* AWS: what comes from Secrets Manager, and who we are there */
     const char *database_secret_arn, *migrate_database_secret_arn;
     const char *app_jwt_secret_arn, *cognito_client_secret_arn;

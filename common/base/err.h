@@ -32,6 +32,8 @@ struct err {
     X(ERR_BODY_TOO_LARGE, 413, "body_too_large", "The request body is larger than allowed.")       \
     X(ERR_BODY_INVALID, 422, "body_invalid", "The request body does not match its schema.")        \
     X(ERR_INTERNAL, 500, "internal", "The service failed; the fault has been logged.")             \
+    X(ERR_DATABASE_BUSY, 503, "database_busy",                                                     \
+      "The change collided with others and was not made; try again.")                              \
     X(ERR_DATABASE_DOWN, 503, "database_down", "The database is unavailable; try again later.")    \
     X(ERR_DATABASE_SCHEMA, 503, "database_schema",                                                 \
       "The database is being brought up to date; try again later.")                                \

@@ -16,6 +16,8 @@ static const struct slice connect_statement =
 #define CONNECT_PAUSE_MS 250
 #define DEADLOCK         1213 /* ER_LOCK_DEADLOCK */
 #define DEADLOCK_TRIES   20
+/* What a whole transaction costs is known to nobody here, so it is done again less often. */
+#define TRANSACT_TRIES   5
 #define COLUMNS_MAX      32
 
 struct db {
@@ -25,7 +27,8 @@ struct db {
     void *link;
     bool connected;
     bool in_transaction; /* from begin to commit or rollback, even when the connection is lost */
-    bool pinned;         /* a statement of SQL_PIN_BYTES went over this connection */
+    bool rolled_back; /* by the server, to end a deadlock; of the transaction that is still open */
+    bool pinned;      /* a statement of SQL_PIN_BYTES went over this connection */
     int64_t replace_at_ms, used_at_ms, retry_at_ms, connects;
     char server[64], connect_error[200];
 };
@@ -139,6 +142,8 @@ static bool connect_now(struct db *db, struct err *err)
 static bool ensure_connected(struct db *db, struct err *err)
 {
     int64_t now = now_ms(db);
+    if (db->in_transaction && db->rolled_back)
+        return err_fail(err, &ERR_DATABASE_BUSY, "the transaction was rolled back");
     if (db->in_transaction)
         return db->connected || err_fail(err, &ERR_DATABASE_DOWN, "the transaction was lost");
     if (db->connected && !db->options.keep &&
@@ -169,6 +174,20 @@ static bool is_schema_fault(unsigned number)
     return number == 1146 || number == 1054;
 }
 
+/* Another transaction holds what this statement wants: a deadlock, a wait that took too long, and
+ * NOWAIT, which MariaDB reports like the wait. */
+static bool is_collision(unsigned number)
+{
+    return number == DEADLOCK || number == 1205 || number == 3572;
+}
+
+static const struct err_kind *refusal_kind(unsigned number)
+{
+    if (is_schema_fault(number))
+        return &ERR_DATABASE_SCHEMA;
+    return is_collision(number) ? &ERR_DATABASE_BUSY : &ERR_INTERNAL;
+}
+
 static unsigned run_once(struct db *db, struct slice statement, void **ret_result)
 {
     unsigned number = db->driver->query(db->link, statement, ret_result);
@@ -183,18 +202,19 @@ static void end_pin(struct db *db)
         disconnect(db);
 }
 
-/* What a failed statement means for its caller. A lost connection is closed; so is one whose
- * transaction the server has rolled back to end a deadlock, since what is left of it would commit
- * statement by statement. */
+/* What a failed statement means for its caller. A lost connection is closed. Of a transaction that
+ * the server has rolled back to end a deadlock nothing more may run: what is left of it would
+ * commit statement by statement. */
 static void note_failure(struct db *db, unsigned number, bool writes, struct err *err)
 {
-    const struct err_kind *kind = is_schema_fault(number) ? &ERR_DATABASE_SCHEMA : &ERR_INTERNAL;
+    const struct err_kind *kind = refusal_kind(number);
     bool lost = is_loss(number), safe = !writes || db->in_transaction;
     if (lost)
         kind = safe ? &ERR_DATABASE_DOWN : &ERR_WRITE_UNKNOWN;
     err_fail(err, kind, "%s", db->driver->error_text(db->link));
-    if (lost || (number == DEADLOCK && db->in_transaction))
+    if (lost)
         disconnect(db);
+    db->rolled_back = number == DEADLOCK && db->in_transaction;
     end_pin(db);
 }
 
@@ -290,12 +310,22 @@ static bool copy_texts(struct arena *arena, const struct db_out *out, size_t cou
     return true;
 }
 
+/* The most bytes that the statement can have with its values: every byte of a text escaped, and the
+ * digits of a number. */
+static size_t statement_limit(const char *statement, const struct db_in *in, size_t count)
+{
+    size_t limit = strlen(statement) + 1;
+    for (size_t i = 0; i < count; i++)
+        limit += 24 + 2 * in[i].text.len;
+    return limit;
+}
+
 bool db_read_one(struct db *db, struct arena *arena, const char *statement, const struct db_in *in,
                  size_t in_count, const struct db_out *out, size_t out_count,
                  const struct err_kind *absent, struct err *err)
 {
     CLEANUP(db_rows_done) struct db_rows rows = {0};
-    struct sql sql = sql_start(arena, KIB(128));
+    struct sql sql = sql_start(arena, statement_limit(statement, in, in_count));
     sql_add(&sql, statement, in, in_count);
     if (!db_read(db, &sql, &rows, err))
         return false;
@@ -344,6 +374,7 @@ bool db_begin(struct db *db, struct err *err)
     struct sql sql = {.text = BUF(storage)};
     sql_add_plain(&sql, "START TRANSACTION");
     db->in_transaction = db_read(db, &sql, &none, err);
+    db->rolled_back = false;
     return db->in_transaction;
 }
 
@@ -364,6 +395,10 @@ bool db_commit(struct db *db, struct err *err)
         db->in_transaction = false;
         return err_fail(err, &ERR_DATABASE_DOWN, "the connection was lost before the commit");
     }
+    if (db->rolled_back) { /* the server would say that an empty commit went well */
+        db_rollback(db);
+        return err_fail(err, &ERR_DATABASE_BUSY, "the transaction was rolled back");
+    }
     unsigned number = end_transaction(db, SLICE("COMMIT"));
     if (number == 0) {
         end_pin(db);
@@ -382,6 +417,18 @@ void db_rollback(struct db *db)
         disconnect(db); /* which rolls back on the server */
     db->in_transaction = false;
     end_pin(db);
+}
+
+bool db_transact(struct db *db, db_steps *steps, void *arg, struct err *err)
+{
+    struct err failed = {.kind = &ERR_DATABASE_BUSY};
+    for (int i = 0; i < TRANSACT_TRIES && failed.kind == &ERR_DATABASE_BUSY; i++) {
+        failed = (struct err){0};
+        if (db_begin(db, &failed) && steps(arg, &failed) && db_commit(db, &failed))
+            return true;
+        db_rollback(db);
+    }
+    return err_fail(err, failed.kind, "%s", failed.cause);
 }
 
 void db_renew(struct db *db)

@@ -8,7 +8,8 @@
  * Losing the connection: a read outside a transaction is repeated once on a new connection, unless
  * it already waited half of its time limit. A write is never repeated: ERR_WRITE_UNKNOWN tells that
  * its fate is not known. Inside a transaction every loss before COMMIT means "rolled back".
- * A write outside a transaction that the server gave up to end a deadlock is repeated.
+ * A write outside a transaction that the server gave up to end a deadlock is repeated; so is a
+ * whole transaction by db_transact().
  *
  * Not for use by two threads or across fork(). */
 #ifndef COMMON_DB_DB_H
@@ -58,7 +59,8 @@ struct db_rows {
 };
 
 /* Runs a statement that only reads.
- * Errors: ERR_DATABASE_DOWN; ERR_INTERNAL for a statement the server refuses. */
+ * Errors: ERR_DATABASE_DOWN; ERR_DATABASE_BUSY when it would have to wait for a lock (longer than
+ * it may, or NOWAIT) or lost a deadlock; ERR_INTERNAL for a statement the server refuses. */
 bool db_read(struct db *db, const struct sql *sql, struct db_rows *ret, struct err *err) MUST_USE;
 /* Fills `out` from the next row, column by column; false behind the last row or when a cell does
  * not fit its kind (then db_rows_ok() fails too). */
@@ -75,20 +77,29 @@ bool db_read_one(struct db *db, struct arena *arena, const char *statement, cons
 
 struct db_written {
     int64_t affected, insert_id;
-    unsigned server_errno; /* set with ERR_INTERNAL: 1062 for a duplicate key, ... */
+    unsigned server_errno; /* set with ERR_INTERNAL: DB_DUPLICATE_KEY, ... */
 };
+#define DB_DUPLICATE_KEY 1062 /* ER_DUP_ENTRY */
 
 /* Runs a statement that changes something. `ret` may be NULL.
- * Errors: ERR_DATABASE_DOWN: surely not done. ERR_WRITE_UNKNOWN: lost on the way. ERR_INTERNAL. */
+ * Errors: ERR_DATABASE_DOWN, ERR_DATABASE_BUSY: surely not done. ERR_WRITE_UNKNOWN: lost on the
+ * way. ERR_INTERNAL. */
 bool db_write(struct db *db, const struct sql *sql, struct db_written *ret,
               struct err *err) MUST_USE;
 
 /* What was begun ends with db_commit() or db_rollback(), whatever failed between: after a loss
- * every statement up to there fails with ERR_DATABASE_DOWN. Errors: those of db_read(). */
+ * every statement up to there fails with ERR_DATABASE_DOWN, after a deadlock with
+ * ERR_DATABASE_BUSY. Errors: those of db_read(). */
 bool db_begin(struct db *db, struct err *err) MUST_USE;
 /* Errors: ERR_WRITE_UNKNOWN when the connection was lost during COMMIT. */
 bool db_commit(struct db *db, struct err *err) MUST_USE;
 void db_rollback(struct db *db); /* fine without a transaction */
+
+/* Runs `steps` as one transaction: commits when it returns true, else rolls back. When that was for
+ * ERR_DATABASE_BUSY everything is done again, a few times, so `steps` must start from the beginning
+ * each time it is called. Errors: of db_begin(), `steps`, db_commit(). */
+typedef bool db_steps(void *arg, struct err *err);
+bool db_transact(struct db *db, db_steps *steps, void *arg, struct err *err) MUST_USE;
 
 /* The connection is replaced before the next statement outside a transaction: its login changed. */
 void db_renew(struct db *db);

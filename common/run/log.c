@@ -11,7 +11,7 @@ static struct {
     enum log_level least;
     struct slice request_id, trace_id;
     int64_t dropped; /* lines, since the last that was written */
-} state = {.fd = STDERR_FILENO, .least = LOG_LEVEL_INFO};
+} state = {.fd = STDERR_FILENO, .least = LOG_LEVEL_WARN};
 
 static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 

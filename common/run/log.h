@@ -25,7 +25,8 @@ struct log_field {
 #define KV_SLICE(key, value) ((struct log_field){(key), log_text(value), 0})
 #define KV_STR(key, value)   KV_SLICE(key, slice_from_cstr(value))
 
-/* Before this call events go to standard error from LOG_LEVEL_INFO on. */
+/* Before this call events go to standard error from LOG_LEVEL_WARN on: commands that people run say
+ * what went wrong, not what went well. */
 void log_start(int fd, enum log_level least);
 /* Put into every line until changed; empty slices leave the fields out. Borrowed. */
 void log_set_request(struct slice request_id, struct slice trace_id);

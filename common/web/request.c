@@ -79,18 +79,28 @@ bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena, 
     return true;
 }
 
-bool etag_listed(struct slice if_none_match, struct slice etag)
+static bool tag_in_list(struct slice list, struct slice etag, bool weak_too)
 {
-    struct slice rest = if_none_match, tag;
-    if (slice_equal(slice_trim(if_none_match), SLICE("*")))
+    struct slice rest = list, tag;
+    if (slice_equal(slice_trim(list), SLICE("*")))
         return true;
     /* A tag may hold commas; its pieces lack a quote, so they equal no tag of ours. */
     while (slice_cut(&rest, ',', &tag)) {
         tag = slice_trim(tag);
-        if (slice_starts_with(tag, SLICE("W/")))
+        if (weak_too && slice_starts_with(tag, SLICE("W/")))
             tag = slice_after(tag, 2);
         if (slice_equal(tag, etag))
             return true;
     }
     return false;
+}
+
+bool etag_listed(struct slice if_none_match, struct slice etag)
+{
+    return tag_in_list(if_none_match, etag, true);
+}
+
+bool etag_matches(struct slice if_match, struct slice etag)
+{
+    return tag_in_list(if_match, etag, false);
 }

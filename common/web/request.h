@@ -46,5 +46,8 @@ bool percent_decode(struct slice text, bool plus_is_blank, struct arena *arena,
 /* Whether an If-None-Match value names this strong ETag (quotes included) or is `*`; the weak
  * comparison of RFC 9110 section 8.8.3.2, as section 13.1.2 asks. */
 bool etag_listed(struct slice if_none_match, struct slice etag);
+/* Whether an If-Match value names this strong ETag or is `*`; the strong comparison: a weak tag
+ * never matches (RFC 9110 section 13.1.1). */
+bool etag_matches(struct slice if_match, struct slice etag);
 
 #endif

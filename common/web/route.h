@@ -15,7 +15,13 @@ struct schema;
 struct view;
 
 /* Who may use a route. Each row of the program's own rules says what a scope asks of a caller. */
-enum route_scope { SCOPE_NONE, SCOPE_USER, SCOPE_EDIT, SCOPE_ADMIN };
+enum route_scope {
+    SCOPE_NONE,     /* all; a token is not looked at */
+    SCOPE_OPTIONAL, /* all; whoever sends a token is known by it, and shown what they may see */
+    SCOPE_USER,
+    SCOPE_EDIT,
+    SCOPE_ADMIN
+};
 
 /* What a route asks of a request's header fields, or honours there. */
 enum route_need {

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* Integers beyond 2^53 - 1 lose digits on their way through a double (RFC 8259 section 6): 2^53
  * itself is also what 2^53 + 1 reads as. */
@@ -16,6 +17,7 @@ struct reader {
     struct arena *arena;
     struct faults *faults;
     char *ret;
+    const char *defaults; /* of a patch; else NULL, and `ret` holds them already */
 };
 
 #define FAULT(r, name, code, ...)                                                                  \
@@ -85,11 +87,23 @@ static void read_choice(const struct reader *r, const struct field *f, const cJS
     FAULT(r, f->name, text.ptr ? "choice" : "type", "must be one of %s", f->choices);
 }
 
+/* Null removes a member, which then has its default. */
+static void remove_member(const struct reader *r, const struct field *f)
+{
+    if (!r->defaults)
+        return;
+    bool number = f->kind == FIELD_KIND_I64 || f->kind == FIELD_KIND_CHOICE;
+    memcpy(r->ret + f->offset, r->defaults + f->offset,
+           number ? sizeof(int64_t) : sizeof(struct slice));
+}
+
 static void read_member(const struct reader *r, const struct field *f, const cJSON *value)
 {
     if (cJSON_IsNull(value) && f->need == OPTIONAL)
-        return;
-    if (f->kind == FIELD_KIND_I64)
+        remove_member(r, f);
+    else if (cJSON_IsNull(value) && r->defaults)
+        FAULT(r, f->name, "required", "is required and cannot be removed");
+    else if (f->kind == FIELD_KIND_I64)
         read_i64(r, f, value);
     else if (f->kind == FIELD_KIND_CHOICE)
         read_choice(r, f, value);
@@ -121,7 +135,7 @@ static void read_members(const struct schema *schema, const struct reader *r, co
             read_member(r, &schema->fields[i], m);
         seen |= UINT64_C(1) << i;
     }
-    for (size_t i = 0; i < schema->count && i < MEMBERS_MAX; i++)
+    for (size_t i = 0; i < schema->count && i < MEMBERS_MAX && !r->defaults; i++)
         if (schema->fields[i].need == REQUIRED && !(seen & UINT64_C(1) << i))
             FAULT(r, schema->fields[i].name, "required", "is required");
 }
@@ -131,9 +145,11 @@ static void delete_tree(cJSON **tree)
     cJSON_Delete(*tree);
 }
 
-bool schema_read(const struct schema *schema, struct slice json, struct arena *arena, void *ret,
-                 struct faults *faults, struct err *err)
+static bool read_object(const struct schema *schema, const struct reader *r, struct slice json,
+                        struct err *err)
 {
+    struct arena *arena = r->arena;
+    struct faults *faults = r->faults;
     struct json_fault fault;
     if (!json_check(json, &fault)) {
         fault_add(faults, arena, "", (struct slice){0}, "json", "%s, at byte %zu", fault.what,
@@ -147,13 +163,26 @@ bool schema_read(const struct schema *schema, struct slice json, struct arena *a
         fault_add(faults, arena, "", (struct slice){0}, "json", "%s", what);
         return err_fail(err, &ERR_JSON_INVALID, "%s", what);
     }
-    const struct reader r = {arena, faults, ret};
     if (cJSON_IsObject(tree))
-        read_members(schema, &r, tree);
+        read_members(schema, r, tree);
     else
         fault_add(faults, arena, "", (struct slice){0}, "type", "must be an object");
     if (faults->count > 0)
         return err_fail(err, &ERR_BODY_INVALID, "%.*s %.*s", SLICE_ARG(faults->items[0].pointer),
                         SLICE_ARG(faults->items[0].message));
     return true;
+}
+
+bool schema_read(const struct schema *schema, struct slice json, struct arena *arena, void *ret,
+                 struct faults *faults, struct err *err)
+{
+    const struct reader r = {arena, faults, ret, NULL};
+    return read_object(schema, &r, json, err);
+}
+
+bool schema_patch(const struct schema *schema, struct slice json, struct arena *arena,
+                  const void *defaults, void *io, struct faults *faults, struct err *err)
+{
+    const struct reader r = {arena, faults, io, defaults};
+    return read_object(schema, &r, json, err);
 }

@@ -29,6 +29,7 @@ struct schema {
     const char *name; /* in the API document */
     const struct field *fields;
     size_t count;
+    bool patch; /* the object is an RFC 7396 merge patch, for schema_patch() */
 };
 
 #define FIELD_TEXT(type, member, need, min, max)                                                   \
@@ -59,5 +60,11 @@ struct schema {
  * entry in `faults` for each member. On an error the struct may be half filled. */
 bool schema_read(const struct schema *schema, struct slice json, struct arena *arena, void *ret,
                  struct faults *faults, struct err *err) MUST_USE;
+
+/* Applies a JSON merge patch (RFC 7396) to the struct behind `io`: a member that is not there stays
+ * as it is, null gives an OPTIONAL one the value it has in the struct behind `defaults`, and a
+ * REQUIRED one cannot be removed. Otherwise like schema_read(). */
+bool schema_patch(const struct schema *schema, struct slice json, struct arena *arena,
+                  const void *defaults, void *io, struct faults *faults, struct err *err) MUST_USE;
 
 #endif

@@ -20,6 +20,8 @@ static void add_value(struct buf *out, const struct view_field *field, const voi
         buf_add(out, *(const bool *)at ? SLICE("true") : SLICE("false"));
     else if (!text->ptr)
         buf_add(out, SLICE("null"));
+    else if (field->kind == VIEW_KIND_JSON)
+        buf_add(out, *text);
     else if (field->kind == VIEW_KIND_TIME)
         add_time(out, *text);
     else

@@ -9,6 +9,7 @@ enum view_kind {
     VIEW_KIND_I64,  /* int64_t */
     VIEW_KIND_TEXT, /* struct slice; ptr NULL is JSON null */
     VIEW_KIND_BOOL, /* bool */
+    VIEW_KIND_JSON, /* struct slice that is a JSON object already */
     VIEW_KIND_TIME, /* struct slice "2026-11-22 21:07:11.123" (UTC) -> RFC 3339 */
 };
 

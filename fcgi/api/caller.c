@@ -6,6 +6,7 @@ bool caller_may(const struct caller *caller, enum route_scope scope)
 {
     switch (scope) {
     case SCOPE_NONE:
+    case SCOPE_OPTIONAL:
         return true;
     case SCOPE_USER:
         return caller->subject.len > 0;
@@ -34,7 +35,7 @@ bool caller_identify(const struct authenticator *authenticator, const struct req
     struct caller caller = {0};
     struct slice token = bearer_token(req->authorization);
     *ret = caller;
-    if (scope == SCOPE_NONE)
+    if (scope == SCOPE_NONE || (scope == SCOPE_OPTIONAL && req->authorization.len == 0))
         return true;
     if (token.len == 0)
         return err_fail(err, &ERR_AUTHENTICATION_REQUIRED, "no bearer token");

@@ -27,8 +27,9 @@ struct authenticator {
 bool caller_may(const struct caller *caller, enum route_scope scope);
 
 /* Judges the request's Authorization field for the scope (RFC 6750); leaves `ret` empty for
- * SCOPE_NONE, whose requests need none. Errors: ERR_AUTHENTICATION_REQUIRED, ERR_FORBIDDEN,
- * ERR_KEYS_UNAVAILABLE without an authenticator, those of identify(). */
+ * SCOPE_NONE, and for SCOPE_OPTIONAL without the field: one that is sent must be good, so that
+ * nobody takes an expired token for a product that is gone. Errors: ERR_AUTHENTICATION_REQUIRED,
+ * ERR_FORBIDDEN, ERR_KEYS_UNAVAILABLE without an authenticator, those of identify(). */
 bool caller_identify(const struct authenticator *authenticator, const struct request *req,
                      enum route_scope scope, struct arena *arena, struct caller *ret,
                      struct err *err) MUST_USE;

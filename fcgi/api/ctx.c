@@ -4,8 +4,16 @@
 #include "common/base/number.h"
 #include "fcgi/api/errors.h"
 
-/* Keep it, but ask before each use: by its ETag where there is one. */
-static const struct slice ask_again = SLICE_INIT("no-cache");
+/* Keep it, but ask before each use: by its ETag where there is one. What a caller was shown for a
+ * token is for no cache that others use. */
+static void add_cache_rules(struct ctx *ctx)
+{
+    bool known = ctx->caller.subject.len > 0;
+    reply_header(ctx->reply, "Cache-Control",
+                 known ? SLICE("private, no-cache") : SLICE("no-cache"));
+    if (ctx->route->scope == SCOPE_OPTIONAL)
+        reply_header(ctx->reply, "Vary", SLICE("Authorization"));
+}
 
 void api_init(const char *shop_currency, struct api *ret)
 {
@@ -42,7 +50,7 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
 
 bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err)
 {
-    reply_header(ctx->reply, "Cache-Control", ask_again);
+    add_cache_rules(ctx);
     ctx->reply->status = status;
     ctx->reply->content_type = content_type;
     return !ctx->reply->body.full ||
@@ -60,13 +68,27 @@ bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const 
     if (etag) {
         reply_header(ctx->reply, "ETag", *etag);
         if (etag_listed(ctx->request->if_none_match, *etag)) {
-            reply_header(ctx->reply, "Cache-Control", ask_again);
+            add_cache_rules(ctx);
             ctx->reply->status = 304;
             return true;
         }
     }
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);
+}
+
+bool reply_change(struct ctx *ctx, int status, const struct view *view, const void *row,
+                  struct slice etag, struct err *err)
+{
+    reply_header(ctx->reply, "ETag", etag);
+    view_write(&ctx->reply->body, view, row);
+    return reply_json(ctx, status, err);
+}
+
+bool reply_no_content(struct ctx *ctx, struct slice etag, struct err *err)
+{
+    reply_header(ctx->reply, "ETag", etag);
+    return reply_body(ctx, 204, NULL, err);
 }
 
 bool ctx_has_cursor_keys(const struct ctx *ctx, struct err *err)

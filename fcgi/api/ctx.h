@@ -37,7 +37,7 @@ struct ctx {
     const struct request *request;
     struct reply *reply;
     const struct route *route;
-    struct caller caller;                  /* empty where the route's scope is SCOPE_NONE */
+    struct caller caller;                  /* empty: not known, see caller_identify() */
     struct slice params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
     struct faults faults;                  /* what is wrong with the input */
 };
@@ -53,6 +53,11 @@ bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, 
 /* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err) MUST_USE;
+/* Writes the row as the body of an answer with this status and ETag. */
+bool reply_change(struct ctx *ctx, int status, const struct view *view, const void *row,
+                  struct slice etag, struct err *err) MUST_USE;
+/* Answers 204; the ETag is the one that what was changed has now. */
+bool reply_no_content(struct ctx *ctx, struct slice etag, struct err *err) MUST_USE;
 /* Marks the body just written as an answer of this type. Errors: ERR_INTERNAL when it did not fit.
  */
 bool reply_body(struct ctx *ctx, int status, const char *content_type, struct err *err) MUST_USE;

@@ -47,6 +47,8 @@ static void add_refusal_headers(struct reply *reply, const struct err_kind *kind
     } else if (kind->status == 401 || kind->status == 403) {
         caller_add_challenge(&value, kind);
         reply_header(reply, "WWW-Authenticate", buf_slice(&value));
+    } else if (kind == &ERR_IDEMPOTENCY_IN_PROGRESS) {
+        reply_header(reply, "Retry-After", SLICE("1"));
     }
 }
 

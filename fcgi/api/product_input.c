@@ -11,20 +11,54 @@ static const struct field fields[] = {
     FIELD_I64(product_input, stock, REQUIRED, 0, PRODUCT_STOCK_MAX),
     FIELD_CHOICE(product_input, status, OPTIONAL, "active|draft"),
 };
-static const struct schema schema = {"ProductInput", ARRAY(fields)};
+const struct schema product_input_schema = {"ProductInput", ARRAY(fields), .patch = false};
+const struct schema product_patch_schema = {"ProductPatch", ARRAY(fields), .patch = true};
+
+static struct product_input make_defaults(const char *shop_currency)
+{
+    return (struct product_input){.description = SLICE(""),
+                                  .currency = slice_from_cstr(shop_currency)};
+}
+
+/* A fault of the currency is told beside the schema's faults, not after them. */
+static bool check_currency(const struct product_input *in, const char *shop_currency,
+                           struct arena *arena, struct faults *faults, struct err *err)
+{
+    if (slice_equal(in->currency, slice_from_cstr(shop_currency)))
+        return true;
+    fault_add(faults, arena, "/", SLICE("currency"), "currency", "must be %s, not %.*s",
+              shop_currency, SLICE_ARG(in->currency));
+    return err_fail(err, &ERR_BODY_INVALID, "currency %.*s", SLICE_ARG(in->currency));
+}
 
 bool product_input_read(struct slice json, const char *shop_currency, struct arena *arena,
                         struct product_input *ret, struct faults *faults, struct err *err)
 {
-    const struct slice shop = slice_from_cstr(shop_currency);
-    struct product_input in = {.description = SLICE(""), .currency = shop};
-    bool good = schema_read(&schema, json, arena, &in, faults, err);
-    if (!slice_equal(in.currency, shop)) { /* told beside the schema's faults, not after them */
-        fault_add(faults, arena, "/", SLICE("currency"), "currency", "must be %s, not %.*s",
-                  shop_currency, SLICE_ARG(in.currency));
-        good = err_fail(err, &ERR_BODY_INVALID, "currency %.*s", SLICE_ARG(in.currency));
-    }
-    if (good)
-        *ret = in;
-    return good;
+    struct product_input in = make_defaults(shop_currency);
+    bool good = schema_read(&product_input_schema, json, arena, &in, faults, err);
+    if (!check_currency(&in, shop_currency, arena, faults, err) || !good)
+        return false;
+    *ret = in;
+    return true;
+}
+
+bool product_input_patch(struct slice json, const char *shop_currency, struct arena *arena,
+                         struct product_input *io, struct faults *faults, struct err *err)
+{
+    const struct product_input defaults = make_defaults(shop_currency);
+    struct product_input in = *io;
+    bool good = schema_patch(&product_patch_schema, json, arena, &defaults, &in, faults, err);
+    if (!check_currency(&in, shop_currency, arena, faults, err) || !good)
+        return false;
+    *io = in;
+    return true;
+}
+
+bool product_input_equal(const struct product_input *a, const struct product_input *b)
+{
+    return slice_equal(a->sku, b->sku) && slice_equal(a->name, b->name) &&
+           slice_equal(a->description, b->description) && !a->brand.ptr == !b->brand.ptr &&
+           slice_equal(a->brand, b->brand) && slice_equal(a->category, b->category) &&
+           slice_equal(a->currency, b->currency) && a->price_minor == b->price_minor &&
+           a->stock == b->stock && a->status == b->status;
 }

@@ -7,8 +7,9 @@
 
 #define PRODUCT_COLUMNS                                                                            \
     "p.id, p.sku, p.name, p.description, p.brand, c.category_key, p.price_minor, p.currency, "     \
-    "p.stock, p.in_stock, IF(p.status = 0, 'active', 'draft'), p.version, p.created_at, "          \
-    "p.updated_at"
+    "p.stock, p.in_stock,"                                                                         \
+    " IF(p.deleted_at IS NULL, IF(p.status = 0, 'active', 'draft'), '" PRODUCT_DELETED "'),"       \
+    " p.version, p.created_at, p.updated_at"
 #define PRODUCT_COLUMN_COUNT 14
 
 /* The struct's members in the order of PRODUCT_COLUMNS. */
@@ -25,13 +26,13 @@ static void product_outs(struct product *p, struct db_out ret[PRODUCT_COLUMN_COU
         ret[i] = outs[i];
 }
 
-bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
-                  struct err *err)
+#define FIND_SQL                                                                                   \
+    "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"
+
+static bool find(struct db *db, struct arena *arena, const char *sql, struct db_in key,
+                 struct product *ret, struct err *err)
 {
-    static const char sql[] =
-        "SELECT " PRODUCT_COLUMNS " FROM products p JOIN categories c ON c.id = p.category_id"
-        " WHERE p.id = ? AND p.listed = 1";
-    const struct db_in in[] = {DB_I64(id)};
+    const struct db_in in[] = {key};
     struct product row = {0};
     struct db_out out[PRODUCT_COLUMN_COUNT];
     product_outs(&row, out);
@@ -39,6 +40,29 @@ bool product_find(struct db *db, struct arena *arena, int64_t id, struct product
         return false;
     *ret = row;
     return true;
+}
+
+bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
+                  struct err *err)
+{
+    return find(db, arena, FIND_SQL " WHERE p.id = ? AND p.listed = 1", DB_I64(id), ret, err);
+}
+
+bool product_find_any(struct db *db, struct arena *arena, int64_t id, struct product *ret,
+                      struct err *err)
+{
+    return find(db, arena, FIND_SQL " WHERE p.id = ?", DB_I64(id), ret, err);
+}
+
+bool product_find_sku(struct db *db, struct arena *arena, struct slice sku, struct product *ret,
+                      struct err *err)
+{
+    return find(db, arena, FIND_SQL " WHERE p.sku = ?", DB_TEXT(sku), ret, err);
+}
+
+bool product_is_deleted(const struct product *product)
+{
+    return slice_equal(product->status, SLICE(PRODUCT_DELETED));
 }
 
 /* How each sort reads. A row comparison `(a, id) > (?, ?)` would make MariaDB scan the index from
@@ -147,6 +171,82 @@ bool product_count(struct db *db, struct arena *arena, const struct product_filt
     sql_add(&sql, " LIMIT ?) AS counted", &DB_I64(PRODUCT_COUNT_MAX + 1), 1);
     return db_read(db, &sql, &rows, err) && (db_next(&rows, &DB_GET_I64(ret), 1, err) ||
                                              err_fail(err, &ERR_INTERNAL, "no row from COUNT"));
+}
+
+/* One product with every text at its longest and escaped is below this. */
+#define WRITE_SQL_BYTES KIB(24)
+
+/* The SKU is the only unique column that an input can collide in. */
+static bool write_product(struct db *db, const struct sql *sql, struct db_written *ret,
+                          struct err *err)
+{
+    struct err failed = {0};
+    *ret = (struct db_written){0};
+    if (db_write(db, sql, ret, &failed))
+        return true;
+    return err_fail(err, ret->server_errno == DB_DUPLICATE_KEY ? &ERR_SKU_TAKEN : failed.kind, "%s",
+                    failed.cause);
+}
+
+bool product_insert(struct db *db, struct arena *arena, const struct product_input *product,
+                    int64_t category_id, int64_t *ret_id, struct err *err)
+{
+    struct db_written written;
+    struct sql sql = product_upsert_start(arena, WRITE_SQL_BYTES);
+    product_upsert_add(&sql, product, category_id);
+    if (!write_product(db, &sql, &written, err))
+        return false;
+    *ret_id = written.insert_id;
+    return true;
+}
+
+/* Runs a change of one product at one version; its end says which. */
+static bool write_version(struct db *db, struct sql *sql, const char *state, int64_t id,
+                          int64_t version, struct err *err)
+{
+    const struct db_in in[] = {DB_I64(id), DB_I64(version)};
+    struct db_written written;
+    sql_add(sql,
+            "version = version + 1, updated_at = UTC_TIMESTAMP(3) WHERE id = ? AND version = ?",
+            ARRAY(in));
+    sql_add_plain(sql, state);
+    if (!write_product(db, sql, &written, err))
+        return false;
+    return written.affected == 1 ||
+           err_fail(err, &ERR_PRECONDITION_FAILED, "product %lld is not at version %lld any more",
+                    (long long)id, (long long)version);
+}
+
+bool product_update(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    const struct product_input *p, int64_t category_id, struct err *err)
+{
+    const struct db_in in[] = {
+        DB_TEXT(p->sku),           DB_TEXT(p->name),    DB_TEXT(p->description),
+        DB_TEXT_OR_NULL(p->brand), DB_I64(category_id), DB_I64(p->price_minor),
+        DB_TEXT(p->currency),      DB_I64(p->stock),    DB_I64(p->status),
+    };
+    struct sql sql = sql_start(arena, WRITE_SQL_BYTES);
+    sql_add(&sql,
+            "UPDATE products SET sku = ?, name = ?, description = ?, brand = ?, category_id = ?,"
+            " price_minor = ?, currency = ?, stock = ?, status = ?, ",
+            ARRAY(in));
+    return write_version(db, &sql, " AND deleted_at IS NULL", id, version, err);
+}
+
+bool product_delete(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    struct err *err)
+{
+    struct sql sql = sql_start(arena, KIB(1));
+    sql_add_plain(&sql, "UPDATE products SET deleted_at = UTC_TIMESTAMP(3), ");
+    return write_version(db, &sql, " AND deleted_at IS NULL", id, version, err);
+}
+
+bool product_restore(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                     struct err *err)
+{
+    struct sql sql = sql_start(arena, KIB(1));
+    sql_add_plain(&sql, "UPDATE products SET deleted_at = NULL, ");
+    return write_version(db, &sql, " AND deleted_at IS NOT NULL", id, version, err);
 }
 
 struct sql product_upsert_start(struct arena *arena, size_t cap)

@@ -7,7 +7,7 @@
 #include "fcgi/api/cursor.h"
 #include "fcgi/api/product_input.h"
 
-/* One product as the public sees it; texts are borrowed from rows or arena. */
+/* One product as clients see it; texts are borrowed from rows or arena. */
 struct product {
     int64_t id, price_minor, stock, version;
     struct slice sku, name, description, brand /* ptr NULL: none */, category, currency, status;
@@ -32,6 +32,30 @@ struct product_filter {
 /* Reads a listed product. Errors: ERR_PRODUCT_ABSENT, those of db_read(). */
 bool product_find(struct db *db, struct arena *arena, int64_t id, struct product *ret,
                   struct err *err) MUST_USE;
+/* The same for any product: drafts and deleted ones, too. */
+bool product_find_any(struct db *db, struct arena *arena, int64_t id, struct product *ret,
+                      struct err *err) MUST_USE;
+#define PRODUCT_NOUN    "product" /* in the audit log */
+#define PRODUCT_DELETED "deleted" /* the status of a deleted product */
+bool product_is_deleted(const struct product *product);
+
+/* Makes a product of version 1; `category_id` comes from category_ensure().
+ * Errors: ERR_SKU_TAKEN, those of db_write(). */
+bool product_insert(struct db *db, struct arena *arena, const struct product_input *product,
+                    int64_t category_id, int64_t *ret_id, struct err *err) MUST_USE;
+/* Change the product if it is still at this version, and give it the next. The one that is updated
+ * or deleted must not be deleted, the one that is restored must be.
+ * Errors: ERR_PRECONDITION_FAILED: it is at another version; ERR_SKU_TAKEN, those of db_write(). */
+bool product_update(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    const struct product_input *product, int64_t category_id,
+                    struct err *err) MUST_USE;
+bool product_delete(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                    struct err *err) MUST_USE;
+bool product_restore(struct db *db, struct arena *arena, int64_t id, int64_t version,
+                     struct err *err) MUST_USE;
+/* The product that has this SKU, whatever its state. Errors: ERR_PRODUCT_ABSENT. */
+bool product_find_sku(struct db *db, struct arena *arena, struct slice sku, struct product *ret,
+                      struct err *err) MUST_USE;
 
 /* One page of listed products in order, at most `limit` rows; `after` NULL starts at the top. Read
  * the rows with product_next(). */

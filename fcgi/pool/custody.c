@@ -10,7 +10,7 @@
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250  /* between two looks for a login, however often workers ask */
+#define HURRY_AT_LEAST_MS 250  /* between two looks for one thing, however often workers ask */
 #define SUSPECT_EVERY_MS  5000 /* between two looks for credentials because of refusals */
 #define APP_SECRET_MIN    32
 
@@ -388,14 +388,23 @@ int64_t custody_wait_ms(const struct custody *c)
     return left_ms > 0 ? left_ms : 0;
 }
 
-void custody_hurry_login(struct custody *c)
+/* Makes it due so long after the last look, at once if that is over; never later than it is. */
+static void hurry(struct custody *c, enum custody_item item, int64_t pause_ms)
 {
-    struct custody_state *state = &c->items[CUSTODY_DATABASE];
-    int64_t soon_ms = world_monotonic_ms(c->world);
-    if (state->failures > 0) /* the last look has just failed: not at once */
-        soon_ms += HURRY_AT_LEAST_MS;
-    if (state->wanted && soon_ms < state->due_ms)
+    struct custody_state *state = &c->items[item];
+    int64_t now_ms = world_monotonic_ms(c->world), soon_ms = state->looked_ms + pause_ms;
+    if (soon_ms < now_ms)
+        soon_ms = now_ms;
+    if (soon_ms < state->due_ms)
         state->due_ms = soon_ms;
+}
+
+void custody_hurry(struct custody *c, unsigned needs)
+{
+    if (needs & VAULT_NEED_LOGIN)
+        hurry(c, CUSTODY_DATABASE, HURRY_AT_LEAST_MS);
+    if (needs & VAULT_NEED_COGNITO)
+        hurry(c, CUSTODY_COGNITO, HURRY_AT_LEAST_MS);
 }
 
 static int64_t next_due_ms(const struct custody *c, enum custody_item item)
@@ -424,18 +433,6 @@ static void log_look(const struct custody *c, enum custody_item item, bool chang
                  KV_STR("cause", err->cause));
 }
 
-/* A refusal may mean that they were revoked before their time. */
-static void suspect_credentials(struct custody *c)
-{
-    int64_t again_ms = c->credentials_at_ms + SUSPECT_EVERY_MS,
-            now_ms = world_monotonic_ms(c->world);
-    struct custody_state *state = &c->items[CUSTODY_CREDENTIALS];
-    if (again_ms < now_ms)
-        again_ms = now_ms;
-    if (again_ms < state->due_ms)
-        state->due_ms = again_ms;
-}
-
 bool custody_look(struct custody *c)
 {
     static bool (*const looks[])(struct custody *, bool *, struct err *) = {
@@ -449,10 +446,10 @@ bool custody_look(struct custody *c)
     struct custody_state *state = &c->items[item];
     state->failures = good ? 0 : state->failures + 1;
     state->due_ms = next_due_ms(c, item);
-    if (item == CUSTODY_CREDENTIALS)
-        c->credentials_at_ms = world_monotonic_ms(c->world);
-    else if (err.kind == &ERR_AWS_REFUSED)
-        suspect_credentials(c);
+    state->looked_ms = world_monotonic_ms(c->world);
+    /* They may have been revoked before their time. */
+    if (item != CUSTODY_CREDENTIALS && err.kind == &ERR_AWS_REFUSED)
+        hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
     if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
         for (int i = 0; i < CUSTODY_ITEMS; i++)
             if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */

@@ -26,8 +26,8 @@ const char *custody_item_name(enum custody_item item);
 
 struct custody_state { /* of one item */
     bool wanted;       /* the settings name it */
-    bool known;        /* there is a value in the vault */
     int64_t due_ms;    /* monotonic */
+    int64_t looked_ms; /* monotonic: when it was last looked for */
     unsigned failures; /* in a row */
 };
 
@@ -39,9 +39,8 @@ struct custody {
     struct vault_set set;
     struct custody_state items[CUSTODY_ITEMS];
     enum bucket_state bucket;
-    char bucket_error[200];    /* why it is not BUCKET_UP */
-    int64_t credentials_at_ms; /* monotonic: when they were last looked for */
-    int64_t promote_at_ms;     /* monotonic: when the new application secret begins to sign */
+    char bucket_error[200]; /* why it is not BUCKET_UP */
+    int64_t promote_at_ms;  /* monotonic: when the new application secret begins to sign */
     /* Connects with a login, to see whether the database takes it. A seam for tests. */
     bool (*try_login)(void *ctx, const struct db_target *target, struct err *err);
     void *try_ctx;
@@ -64,8 +63,9 @@ bool custody_look(struct custody *custody);
 #define CUSTODY_LOOK_MAX_MS 10000
 /* How long there is nothing to do. */
 int64_t custody_wait_ms(const struct custody *custody);
-/* A worker was refused by the database: its login is due now, unless it just was. */
-void custody_hurry_login(struct custody *custody);
+/* Workers were refused: what they need (enum vault_need, none or more) is due now, unless it just
+ * was. */
+void custody_hurry(struct custody *custody, unsigned needs);
 
 /* What is wanted and not known, "database_secret, app_secret" say, into `out`; nothing when all
  * is there. */

@@ -3,6 +3,7 @@
 #include "common/db/mysql.h"
 #include "common/run/log.h"
 #include "fcgi/pool/custody.h"
+#include "fcgi/pool/key_keeper.h"
 
 #include <signal.h>
 #include <string.h>
@@ -63,6 +64,7 @@ struct keeper {
     struct db *db;
     struct http_client *http; /* NULL: nothing needs AWS */
     struct custody custody;
+    struct key_keeper keys;
     enum database_state database;
 };
 
@@ -97,14 +99,15 @@ static bool open_custody(struct keeper *k, const struct world *world, struct err
     CLEANUP(vault_set_wipe) struct vault_set start;
     struct http_outside outside = {0};
     vault_read(k->vault, &start);
-    if (custody_needs_aws(k->conf)) { /* else libcurl is not even started */
+    if (custody_needs_aws(k->conf) || key_keeper_is_wanted(k->conf)) { /* else no libcurl at all */
         const char *ca = k->conf->aws_ca_bundle;
         k->http = http_client_open(*ca ? ca : NULL, err);
         if (!k->http)
             return false;
         outside = http_client_outside(k->http);
     }
-    return custody_init(k->conf, world, outside, &start, &k->custody, err);
+    return custody_init(k->conf, world, outside, &start, &k->custody, err) &&
+           key_keeper_init(k->conf, world, outside, &k->vault->keys, &k->keys, err);
 }
 
 static void look_at_secrets(struct keeper *k)
@@ -128,6 +131,9 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
     struct snapshot seen = keeper_look(k->db, world, &k->arena);
     struct buf missing = BUF(seen.missing);
     custody_list_missing(&k->custody, &missing);
+    key_keeper_describe(&k->keys, &seen);
+    if (seen.keys == KEYS_MISSING)
+        buf_add(&missing, missing.len > 0 ? SLICE(", keys") : SLICE("keys"));
     if (!buf_cstr(&missing))
         copy_text(seen.missing, sizeof seen.missing, SLICE("several"));
     seen.credentials_end_ms = credentials_end_ms(&k->custody.set.credentials, world);
@@ -139,15 +145,19 @@ static void look_at_database(struct keeper *k, const struct world *world, struct
     k->database = seen.database;
 }
 
-static int64_t wait_ms(const struct keeper *k)
+static int64_t next_wait_ms(const struct keeper *k)
 {
-    int64_t due_ms = custody_wait_ms(&k->custody);
-    return due_ms < k->conf->keeper_interval_ms ? due_ms : k->conf->keeper_interval_ms;
+    int64_t wait_ms = k->conf->keeper_interval_ms;
+    const int64_t due_ms[] = {custody_wait_ms(&k->custody), key_keeper_wait_ms(&k->keys)};
+    for (size_t i = 0; i < COUNT(due_ms); i++)
+        wait_ms = due_ms[i] < wait_ms ? due_ms[i] : wait_ms;
+    return wait_ms;
 }
 
 static void close_keeper(struct keeper *k)
 {
     db_close(k->db);
+    key_keeper_done(&k->keys);
     custody_done(&k->custody);
     http_client_close(k->http);
     arena_done(&k->arena);
@@ -179,10 +189,10 @@ int keeper_run(const struct conf *conf, const struct world *world, struct scoreb
     sigdelset(&wait_mask, SIGTERM);
     log_info("keeper.started", KV_I64("pid", getpid()));
     while (!end_asked) {
+        key_keeper_look(&k.keys); /* a request may be waiting for it */
         look_at_secrets(&k);
         look_at_database(&k, world, board);
-        if (vault_wait(vault, wait_ms(&k), &wait_mask))
-            custody_hurry_login(&k.custody);
+        custody_hurry(&k.custody, vault_wait(vault, next_wait_ms(&k), &wait_mask));
     }
     close_keeper(&k);
     return EX_OK;

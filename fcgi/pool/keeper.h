@@ -1,6 +1,6 @@
 /* keeper.h - the one process that looks after what all workers need but none should wait for.
  * The state of the database goes into the scoreboard (scoreboard.h), AWS credentials and secrets
- * into the vault (vault.h). */
+ * into the vault (vault.h), the keys of tokens onto the board in it (key_board.h). */
 #ifndef FCGI_POOL_KEEPER_H
 #define FCGI_POOL_KEEPER_H
 
@@ -9,7 +9,7 @@
 #include "fcgi/pool/vault.h"
 
 /* The newest file in migrations/ that this build relies on. */
-#define SCHEMA_VERSION_NEEDED 1
+#define SCHEMA_VERSION_NEEDED 2
 
 /* Looks at the database once and says what it found; never fails. */
 struct snapshot keeper_look(struct db *db, const struct world *world, struct arena *arena);

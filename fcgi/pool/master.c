@@ -3,6 +3,7 @@
 #include "common/run/log.h"
 #include "fcgi/pool/custody.h"
 #include "fcgi/pool/keeper.h"
+#include "fcgi/pool/key_keeper.h"
 #include "fcgi/pool/listener.h"
 #include "fcgi/pool/pool.h"
 #include "fcgi/pool/scoreboard.h"
@@ -67,13 +68,15 @@ static bool open_signals(struct master *m, struct err *err)
 }
 
 /* A look that takes as long as a database can make it, and two that were missed. Where secrets are
- * looked after, a look for one may come between, and a try of a new login. */
+ * looked after, a look for one may come between, and a try of a new login; a fetch of keys as well.
+ */
 static int64_t stale_ms(const struct conf *conf)
 {
     int64_t database_ms =
         (conf->database_connect_timeout_s + 2 * conf->database_io_timeout_s) * MS_PER_S;
     return 3 * conf->keeper_interval_ms + database_ms +
-           (custody_needs_aws(conf) ? CUSTODY_LOOK_MAX_MS + database_ms : 0);
+           (custody_needs_aws(conf) ? CUSTODY_LOOK_MAX_MS + database_ms : 0) +
+           (key_keeper_is_wanted(conf) ? KEY_FETCH_MAX_MS : 0);
 }
 
 /* The plain values are there before the first worker. */

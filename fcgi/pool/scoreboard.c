@@ -20,7 +20,13 @@ const char *worker_state_name(enum worker_state state)
 const char *bucket_state_name(enum bucket_state state)
 {
     static const char *const names[] = {"none", "unknown", "up", "down"};
-    return names[state];
+    return name_of(ARRAY(names), (unsigned)state);
+}
+
+const char *keys_state_name(enum keys_state state)
+{
+    static const char *const names[] = {"none", "missing", "known", "expired"};
+    return name_of(ARRAY(names), (unsigned)state);
 }
 
 const char *database_state_name(enum database_state state)

@@ -30,6 +30,11 @@ const char *database_state_name(enum database_state state);
 enum bucket_state { BUCKET_NONE /* is configured */, BUCKET_UNKNOWN, BUCKET_UP, BUCKET_DOWN };
 const char *bucket_state_name(enum bucket_state state);
 
+/* What the workers verify tokens with. Keys that are too old do not make a task unready: all tasks
+ * have the same endpoint, and whoever needs no token is served as ever. */
+enum keys_state { KEYS_NONE /* are configured */, KEYS_MISSING, KEYS_KNOWN, KEYS_EXPIRED };
+const char *keys_state_name(enum keys_state state);
+
 /* What the keeper publishes. */
 struct snapshot {
     int64_t checked_ms; /* when the last look began, monotonic; 0: none yet */
@@ -40,6 +45,9 @@ struct snapshot {
     int64_t credentials_end_ms; /* monotonic; 0: never, or there are none */
     enum bucket_state bucket;
     char bucket_error[200];
+    enum keys_state keys;
+    int64_t keys_count, keys_fetched_ms; /* monotonic; 0: never */
+    char keys_error[200];                /* why the last fetch failed; "" when it did not */
 };
 
 struct scoreboard {

@@ -138,6 +138,21 @@ static void write_bucket(struct buf *out, const struct snapshot *seen)
     buf_add_char(out, '}');
 }
 
+static void write_keys(struct buf *out, const struct snapshot *seen, int64_t now_ms)
+{
+    json_add_name(out, "keys");
+    buf_add_char(out, '{');
+    json_add_member(out, "state", slice_from_cstr(keys_state_name(seen->keys)));
+    json_add_member_i64(out, "count", seen->keys_count);
+    json_add_name(out, "age_s");
+    if (seen->keys_fetched_ms != 0)
+        buf_add_i64(out, (now_ms - seen->keys_fetched_ms) / MS_PER_S);
+    else
+        buf_add(out, SLICE("null"));
+    json_add_member(out, "error", slice_from_cstr(seen->keys_error));
+    buf_add_char(out, '}');
+}
+
 static void write_status(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
     struct snapshot seen = fresh_snapshot(s, now_ms);
@@ -156,6 +171,7 @@ static void write_status(const struct status_source *s, int64_t now_ms, struct r
     write_database(out, &seen, now_ms);
     write_secrets(out, &seen, now_ms);
     write_bucket(out, &seen);
+    write_keys(out, &seen, now_ms);
     buf_add_char(out, '}');
 }
 

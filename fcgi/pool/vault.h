@@ -6,6 +6,7 @@
 
 #include "common/auth/mac.h"
 #include "common/aws/credentials.h"
+#include "fcgi/pool/key_board.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,7 +15,8 @@
 
 /* Texts are NUL-terminated. */
 struct vault_set {
-    uint64_t version; /* counts publications; 0: nothing was published yet */
+    uint64_t version;       /* counts publications; 0: nothing was published yet */
+    uint64_t login_version; /* of the first publication with this login, set by vault_publish() */
     bool login_known;
     char database_user[128], database_password[256];
     size_t app_secret_count; /* [0] is the one that signs */
@@ -24,11 +26,18 @@ struct vault_set {
 };
 void vault_set_wipe(struct vault_set *set);
 
+/* What a worker that was refused may ask the keeper to look for at once. */
+enum vault_need {
+    VAULT_NEED_LOGIN = 1,  /* the database has refused the password (1045) */
+    VAULT_NEED_COGNITO = 2 /* Cognito has refused the SECRET_HASH made with the client's secret */
+};
+
 struct vault {
     _Atomic uint64_t writes; /* the newest copy is number `writes % 2` */
-    _Atomic bool login_asked;
-    int wake_fd; /* eventfd: wakes the keeper */
+    _Atomic unsigned needs;  /* enum vault_need, one or more */
+    int wake_fd;             /* eventfd: wakes the keeper */
     struct vault_set sets[2];
+    struct key_board keys;
 };
 
 /* Mapped memory shared with all children. Errors: ERR_INTERNAL. */
@@ -43,11 +52,16 @@ static inline uint64_t vault_version(const struct vault *vault)
 {
     return atomic_load_explicit(&vault->writes, memory_order_acquire);
 }
+/* Of the newest set. A worker whose login was refused waits for another one with it: other secrets
+ * may be published meanwhile. */
+uint64_t vault_login_version(const struct vault *vault);
 
-/* By a worker that the database has refused: the keeper shall look for a new password at once. */
-void vault_ask_login(struct vault *vault);
+/* Wakes the keeper, which then looks whether anything is due. */
+void vault_ring(struct vault *vault);
+/* By a worker: the keeper shall look at once. */
+void vault_ask(struct vault *vault, enum vault_need need);
 /* By the keeper: waits until asked, `ms` are over, or a signal comes; `mask` is blocked meanwhile.
- * True when it was asked for a login. */
-bool vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask);
+ * Returns what it was asked for since the last call: enum vault_need, none or more. */
+unsigned vault_wait(struct vault *vault, int64_t ms, const sigset_t *mask);
 
 #endif

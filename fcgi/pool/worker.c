@@ -7,6 +7,7 @@
 #include "fcgi/api/dispatch.h"
 #include "fcgi/api/routes.h"
 #include "fcgi/pool/fastcgi_answer.h"
+#include "fcgi/pool/token_check.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -50,6 +51,7 @@ struct worker {
     sigset_t wait_mask; /* signals blocked while waiting: all but SIGTERM */
     struct db *db;
     struct api api;
+    struct token_check tokens;
     struct arena arena, answer_memory;
     struct reply reply;
     char headers[HEADERS_MAX];
@@ -96,12 +98,12 @@ static bool open_epoll(struct worker *w, struct err *err)
 static bool wait_for_other_login(struct worker *w)
 {
     int64_t begun_ms = world_monotonic_ms(w->world);
-    if (vault_version(w->vault) == w->login_version) {
+    if (vault_login_version(w->vault) == w->login_version) {
         if (begun_ms < w->ask_login_at_ms)
             return false;
-        vault_ask_login(w->vault);
+        vault_ask(w->vault, VAULT_NEED_LOGIN);
     }
-    while (vault_version(w->vault) == w->login_version) {
+    while (vault_login_version(w->vault) == w->login_version) {
         int64_t now_ms = world_monotonic_ms(w->world);
         if (now_ms - begun_ms > LOGIN_WAIT_MS) {
             /* There is none: the next requests shall not wait in vain as well. */
@@ -121,7 +123,7 @@ static bool login(void *ctx, bool refused, struct db_target *target, struct err 
     if (refused && !wait_for_other_login(w))
         return false;
     vault_read(w->vault, &set);
-    w->login_version = set.version;
+    w->login_version = set.login_version;
     if (!set.login_known)
         return err_fail(err, &ERR_DATABASE_DOWN, "no database password yet");
     memcpy(target->user, set.database_user, sizeof target->user);
@@ -143,7 +145,8 @@ static void take_secrets(struct worker *w)
         secrets[i] = slice_from_cstr(set.app_secrets[i]);
     if (!api_set_secrets(&w->api, secrets, set.app_secret_count, &err))
         log_warn("secret.failed", KV_STR("cause", err.cause));
-    db_renew(w->db);
+    if (set.login_version != w->login_version)
+        db_renew(w->db);
     w->secrets_version = set.version;
 }
 
@@ -158,6 +161,8 @@ static bool open_worker(struct worker *w, struct err *err)
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
     api_init(w->conf->shop_currency, &w->api);
+    token_check_init(w->conf, w->world, w->vault, &w->tokens);
+    w->api.authenticator = token_check_authenticator(&w->tokens);
     options.login = login;
     options.login_ctx = w;
     w->reply.headers = BUF(w->headers);
@@ -171,6 +176,7 @@ static void close_worker(struct worker *w)
 {
     db_close(w->db);
     api_done(&w->api);
+    token_check_done(&w->tokens);
     arena_done(&w->answer_memory);
     arena_done(&w->arena);
     close(w->epoll_fd);

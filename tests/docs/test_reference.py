@@ -97,6 +97,7 @@ def test_queries_name_what_is_logged() -> None:
 
 # ---- error codes ----
 KIND = re.compile(r"\bX\((ERR_\w+),\s*(\d+),\s*\"(\w+)\"")
+ERROR_TABLES = ("common/base/err.h", "common/auth/errors.h", "fcgi/api/errors.h")
 # Kinds of the command line; no answer carries them.
 NEVER_ANSWERED = {"migration_changed", "migration_failed", "settings_invalid"}
 # Kinds of endpoints that read a body or write, of which there is none.
@@ -109,7 +110,7 @@ def _routes() -> str:
 
 def _answered_kinds() -> dict[str, set[tuple[int, str]]]:
     """Status and code of every problem by who may write it."""
-    text = "".join((ROOT / file).read_text() for file in ("common/base/err.h", "fcgi/api/errors.h"))
+    text = "".join((ROOT / file).read_text() for file in ERROR_TABLES)
     left_out = set(NEVER_ANSWERED)
     if set(re.findall(r"^ +\{HTTP_(\w+),", _routes(), re.MULTILINE)) == {"GET"}:
         left_out |= WRITING | {"body_too_large"}

@@ -20,6 +20,8 @@ CLIENTS = 8
 OUTAGE_S = float(os.environ.get("OUTAGE_S", "60"))
 # Short enough that a drill sees several rounds.
 INTERVAL_S = 2
+# Options of `cbu config`.
+WAYS_TO_SHOW = ("markdown", "json", "check", "help")
 
 
 class Load:
@@ -191,6 +193,21 @@ def test_the_credentials(stack: Stack) -> None:
     assert load.failures == []
 
 
+def test_all_at_once(stack: Stack) -> None:
+    """What changes beside a password that was just refused does not pass for the new one."""
+    with Load(stack.port) as load:
+        for _ in range(5):
+            before = {item: changes(stack, item) for item in ("database_secret", "app_secret")}
+            for what in ("app-key", "credentials", "database"):
+                stack.command("rotate", what)
+                kill_connections(stack)
+            wait_for_change(stack, "database_secret", before["database_secret"])
+            load.wait_for_more()
+            # Known, and signing: no more than two keys are known at a time.
+            wait_for_change(stack, "app_secret", before["app_secret"] + 1)
+    assert load.failures == []
+
+
 def test_an_outage_of_both_endpoints(stack: Stack) -> None:
     with Load(stack.port) as load:
         stack.command("stop", "aws")
@@ -258,9 +275,9 @@ def test_no_secret_is_shown(stack: Stack) -> None:
         page: status_page(status, page).body.decode() for page in ("/status", "/health/ready")
     }
     for settings in (aws_settings(stack), {**aws_settings(stack), **plain, **keys}):
-        for arguments in (("config",), ("config", "--markdown")):
+        for arguments in (("config",), *(("config", f"--{what}") for what in WAYS_TO_SHOW)):
             done = run_cbu(*arguments, **settings)
-            assert done.returncode == 0
+            assert done.returncode == 0, done.stderr
             shown[f"{arguments} with {len(settings)}"] = done.stdout + done.stderr
     found = [(where, text[:8]) for where, all in shown.items() for text in secrets if text in all]
     assert found == []

@@ -55,9 +55,12 @@ PLANS: dict[str, list[Suite]] = {
             venv=INFRA_VENV,
         ),
         PytestSuite("vectors", 1200, folder="tests/vectors"),
+        PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
         PytestSuite("docs", 1200, folder="tests/docs"),
         PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
+        # The plan `drill` has longer outages, and both databases.
+        PytestSuite("drill-short", 900, {"DB": "mariadb", "OUTAGE_S": "5"}, folder="tests/drill"),
     ],
     "asan": [
         UnitSuite("unit-asan", 600, checker=SANITIZERS, program="build/asan/tests/unit"),
@@ -70,6 +73,17 @@ PLANS: dict[str, list[Suite]] = {
             },
             checker=SANITIZERS,
             folder="tests/vectors",
+        ),
+        PytestSuite(
+            "s3-versitygw-asan",
+            1200,
+            {
+                "CBU": str(ROOT / "build/asan/cbu"),
+                "S3_SERVER": "versitygw",
+                "SIGV4_CASES": str(ROOT / "build/asan/tests/sigv4_cases"),
+            },
+            checker=SANITIZERS,
+            folder="tests/s3",
         ),
         PytestSuite(
             "integration-mariadb-asan",
@@ -93,6 +107,11 @@ PLANS: dict[str, list[Suite]] = {
         ),
     ],
 }
+# A second judge of signatures, and the only one of temporary credentials. Its build takes minutes.
+PLANS["full"] = [
+    *PLANS["test"],
+    PytestSuite("s3-minio", 600, {"S3_SERVER": "minio"}, folder="tests/s3"),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -182,6 +182,97 @@ START_TEST(input_faults)
 }
 END_TEST
 
+/* ---- merge patches ---- */
+
+static const struct product_input before = {
+    .sku = SLICE_INIT("T-1"),
+    .name = SLICE_INIT("Tea"),
+    .description = SLICE_INIT("Hot"),
+    .brand = SLICE_INIT("Oolong"),
+    .category = SLICE_INIT("tea"),
+    .currency = SLICE_INIT("USD"),
+    .price_minor = 10,
+    .stock = 3,
+    .status = 1,
+};
+
+START_TEST(input_patch)
+{
+    struct arena arena = test_arena(KIB(64));
+    struct product_input in = before;
+    struct faults faults = {0};
+    struct err err = {0};
+    ck_assert(product_input_patch(SLICE("{\"price_minor\":11,\"brand\":null,\"description\":null,"
+                                        "\"status\":null,\"currency\":null,\"name\":\"Cup\"}"),
+                                  "USD", &arena, &in, &faults, &err));
+    ck_assert_text_eq(in.sku, "T-1");
+    ck_assert_text_eq(in.name, "Cup");
+    ck_assert_text_eq(in.description, "");
+    ck_assert_text_eq(in.brand, NULL);
+    ck_assert_text_eq(in.category, "tea");
+    ck_assert_text_eq(in.currency, "USD");
+    ck_assert_int_eq(in.price_minor, 11);
+    ck_assert_int_eq(in.stock, 3);
+    ck_assert_int_eq(in.status, 0);
+    arena_done(&arena);
+}
+END_TEST
+
+static const struct bad_patch_row {
+    const char *json, *shop_currency, *faults;
+} bad_patch_rows[] = {
+    {"{\"sku\":null}", "USD", "/sku required;"},
+    {"{\"stock\":-1,\"name\":\"\",\"currency\":\"EUR\",\"x\":1}", "USD",
+     "/stock range;/name length;/x unknown;/currency currency;"},
+    /* what was good once must be good now */
+    {"{\"name\":\"Cup\"}", "EUR", "/currency currency;"},
+    {"{}", "EUR", "/currency currency;"},
+};
+START_TEST(input_bad_patch)
+{
+    const struct bad_patch_row *r = &bad_patch_rows[_i];
+    struct arena arena = test_arena(KIB(64));
+    struct product_input in = before;
+    struct faults faults = {0};
+    struct err err = {0};
+    char storage[256];
+    struct buf seen = BUF(storage);
+    ck_assert(!product_input_patch(slice_from_cstr(r->json), r->shop_currency, &arena, &in, &faults,
+                                   &err));
+    ck_assert_ptr_eq(err.kind, &ERR_BODY_INVALID);
+    for (size_t i = 0; i < faults.count; i++)
+        buf_add_format(&seen, "%.*s %s;", SLICE_ARG(faults.items[i].pointer), faults.items[i].code);
+    ck_assert_text_eq(buf_slice(&seen), r->faults);
+    ck_assert(product_input_equal(&in, &before));
+    arena_done(&arena);
+}
+END_TEST
+
+/* Every member counts, each byte of it, and none is not the empty text. */
+START_TEST(input_equality)
+{
+    struct product_input others[10];
+    for (size_t i = 0; i < COUNT(others); i++)
+        others[i] = before;
+    others[0].sku = SLICE("t-1");
+    others[1].name = SLICE("tea");
+    others[2].description = SLICE("Hot ");
+    others[3].brand = (struct slice){0};
+    others[4].category = SLICE("te\xCC\x81");
+    others[5].currency = SLICE("EUR");
+    others[6].price_minor++;
+    others[7].stock--;
+    others[8].status = 0;
+    others[9].brand = SLICE("oolong");
+    ck_assert(product_input_equal(&before, &before));
+    for (size_t i = 0; i < COUNT(others); i++)
+        ck_assert_msg(!product_input_equal(&before, &others[i]), "%zu", i);
+    struct product_input none = others[3], empty = others[3];
+    empty.brand = SLICE("");
+    ck_assert(!product_input_equal(&none, &empty));
+}
+END_TEST
+
 START_TEST(input_limits)
 {
     static const char *const good[] = {
@@ -229,5 +320,8 @@ void api_product_input(struct suite *s)
     suite_rows(s, input_lengths, COUNT(length_rows));
     suite_rows(s, input_faults, COUNT(fault_rows));
     suite_test(s, input_limits);
+    suite_test(s, input_patch);
+    suite_rows(s, input_bad_patch, COUNT(bad_patch_rows));
+    suite_test(s, input_equality);
     suite_test(s, input_all_faults_at_once);
 }

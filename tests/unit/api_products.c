@@ -13,8 +13,9 @@
 
 #define COLUMNS                                                                                    \
     "p.id, p.sku, p.name, p.description, p.brand, c.category_key, p.price_minor, p.currency, "     \
-    "p.stock, p.in_stock, IF(p.status = 0, 'active', 'draft'), p.version, p.created_at, "          \
-    "p.updated_at"
+    "p.stock, p.in_stock,"                                                                         \
+    " IF(p.deleted_at IS NULL, IF(p.status = 0, 'active', 'draft'), 'deleted'),"                   \
+    " p.version, p.created_at, p.updated_at"
 #define LIST      "SELECT STRAIGHT_JOIN " COLUMNS " FROM products p"
 #define JOIN      " JOIN categories c ON c.id = p.category_id WHERE p.listed = 1"
 #define COUNT_SQL "SELECT COUNT(*) FROM (SELECT 1 FROM products p WHERE p.listed = 1"

@@ -61,10 +61,21 @@ static const struct story {
     STORY("write:ok", "connect set INSERT INSERT INSERT ", .errors = {1213, 1213}),
     STORY("write:internal", "connect set INSERT INSERT ", .errors = {1213, 1062}),
     STORY("write:unknown", "connect set INSERT INSERT disconnect ", .errors = {1213, 2013}),
-    STORY("begin:ok write:internal write:down commit:down write:ok",
-          "connect set START INSERT disconnect connect set INSERT ", .errors = {0, 1213}),
-    STORY("begin:ok write:internal rollback:ok write:ok",
-          "connect set START INSERT disconnect connect set INSERT ", .errors = {0, 1213}),
+    /* in a transaction nothing more may run of what was rolled back */
+    STORY("begin:ok write:busy write:busy read:busy commit:busy write:ok",
+          "connect set START INSERT ROLLBACK INSERT ", .errors = {0, 1213}),
+    STORY("begin:ok write:busy rollback:ok write:ok", "connect set START INSERT ROLLBACK INSERT ",
+          .errors = {0, 1213}),
+    STORY("begin:ok read:busy commit:busy begin:ok write:ok commit:ok",
+          "connect set START SELECT ROLLBACK START INSERT COMMIT ", .errors = {0, 1213}),
+    STORY("begin:ok write:ok commit:busy write:ok",
+          "connect set START INSERT COMMIT disconnect connect set INSERT ", .errors = {0, 0, 1213}),
+    /* a wait for a lock that was given up ends its statement alone */
+    STORY("begin:ok write:busy write:ok commit:ok", "connect set START INSERT INSERT COMMIT ",
+          .errors = {0, 1205}),
+    STORY("begin:ok read:busy rollback:ok", "connect set START SELECT ROLLBACK ",
+          .errors = {0, 3572}),
+    STORY("write:busy write:ok", "connect set INSERT INSERT ", .errors = {1205}),
 
     /* transactions */
     STORY("begin:ok write:ok read:ok commit:ok read:ok",
@@ -150,6 +161,7 @@ static const struct {
 } kinds[] = {{"ok", NULL},
              {"down", &ERR_DATABASE_DOWN},
              {"unknown", &ERR_WRITE_UNKNOWN},
+             {"busy", &ERR_DATABASE_BUSY},
              {"internal", &ERR_INTERNAL}};
 
 /* A statement that begins with `word` and is `len` bytes long. */
@@ -276,7 +288,6 @@ static const struct loss_row {
     {1062, false}, /* ER_DUP_ENTRY */
     {1064, false}, /* ER_PARSE_ERROR */
     {1142, false}, /* ER_TABLEACCESS_DENIED_ERROR */
-    {1205, false}, /* ER_LOCK_WAIT_TIMEOUT */
     {1317, false}, /* ER_QUERY_INTERRUPTED */
     {1969, false}, /* ER_STATEMENT_TIMEOUT (MariaDB) */
     {3024, false}, /* ER_QUERY_TIMEOUT (MySQL) */
@@ -321,10 +332,95 @@ START_TEST(db_gives_up_on_deadlocks)
     struct db *db = fake_db_open(&fake);
     sql_add_plain(&sql, "INSERT 1");
     ck_assert(!db_write(db, &sql, NULL, &err));
-    ck_assert_ptr_eq(err.kind, &ERR_INTERNAL);
+    ck_assert_ptr_eq(err.kind, &ERR_DATABASE_BUSY);
     ck_assert(db_connected(db));
     db_close(db);
     fake_db_check_done(&fake);
+}
+END_TEST
+
+/* A whole transaction: what its steps did, and how often it was begun. */
+static const struct transact_row {
+    const char *name;
+    unsigned errors[16]; /* of START, INSERT, COMMIT or ROLLBACK, in the order they arrive */
+    bool steps_fail;     /* after their INSERT, with an error of their own */
+    const struct err_kind *want;
+    const char *trace;
+} transact_rows[] = {
+    {"commits", {0}, false, NULL, "connect set START INSERT COMMIT "},
+    {"rolls back", {0}, true, &ERR_NOT_FOUND, "connect set START INSERT ROLLBACK "},
+    {"again after a deadlock",
+     {0, 1213},
+     false,
+     NULL,
+     "connect set START INSERT ROLLBACK START INSERT COMMIT "},
+    {"again after waits for a lock",
+     {0, 1205, 0, 0, 1205},
+     false,
+     NULL,
+     "connect set START INSERT ROLLBACK START INSERT ROLLBACK START INSERT COMMIT "},
+    {"again after a deadlock at COMMIT, on a new connection",
+     {0, 0, 1213},
+     false,
+     NULL,
+     "connect set START INSERT COMMIT disconnect connect set START INSERT COMMIT "},
+    {"not for ever",
+     {0, 1213, 0, 0, 1213, 0, 0, 1213, 0, 0, 1213, 0, 0, 1213},
+     false,
+     &ERR_DATABASE_BUSY,
+     "connect set START INSERT ROLLBACK START INSERT ROLLBACK START INSERT ROLLBACK START INSERT "
+     "ROLLBACK START INSERT ROLLBACK "},
+    {"not after another fault",
+     {0, 1062},
+     false,
+     &ERR_INTERNAL,
+     "connect set START INSERT ROLLBACK "},
+    {"not after a loss",
+     {0, 2013},
+     false,
+     &ERR_DATABASE_DOWN,
+     "connect set START INSERT disconnect "},
+    {"never when its fate is unknown",
+     {0, 0, 2013},
+     false,
+     &ERR_WRITE_UNKNOWN,
+     "connect set START INSERT COMMIT disconnect "},
+};
+
+struct transact_case {
+    struct db *db;
+    bool fail;
+};
+
+static bool transact_steps(void *arg, struct err *err)
+{
+    const struct transact_case *c = arg;
+    char storage[16];
+    struct sql sql = {.text = BUF(storage)};
+    sql_add_plain(&sql, "INSERT 1");
+    if (!db_write(c->db, &sql, NULL, err))
+        return false;
+    return !c->fail || err_fail(err, &ERR_NOT_FOUND, "as asked");
+}
+
+START_TEST(db_transacts)
+{
+    const struct transact_row *r = &transact_rows[_i];
+    struct fake_answer answers[COUNT(r->errors)] = {{0}};
+    struct fake_world world;
+    struct fake_db fake;
+    struct err err = {0};
+    for (size_t i = 0; i < COUNT(answers); i++)
+        answers[i].error = r->errors[i];
+    fake_world_init(&world);
+    fake_db_init(&fake, &world, ARRAY(answers));
+    struct transact_case c = {fake_db_open(&fake), r->steps_fail};
+    ck_assert_msg(db_transact(c.db, transact_steps, &c, &err) == !r->want, "%s: %s", r->name,
+                  err.cause);
+    ck_assert_msg(err.kind == r->want, "%s: %s", r->name, err.cause);
+    ck_assert_msg(strcmp(fake.trace, r->trace) == 0, "%s: %s", r->name, fake.trace);
+    db_close(c.db);
+    ck_assert_int_eq(fake.links_open, 0);
 }
 END_TEST
 
@@ -502,8 +598,11 @@ static const struct one_row {
 };
 START_TEST(db_reads_one)
 {
+    /* The statement's own room: its text, 24 bytes and twice the length for a value. */
+    static const char statement_text[] = "SELECT id, name FROM t WHERE name = ?";
+    const size_t room = (sizeof statement_text + 24 + 2 * 4 + 15) / 16 * 16;
     const struct one_row *r = &one_rows[_i];
-    CLEANUP(arena_done) struct arena arena = test_arena(KIB(128) + r->memory);
+    CLEANUP(arena_done) struct arena arena = test_arena(room + r->memory);
     struct fake_world world;
     struct fake_db fake;
     struct err err = {0};
@@ -514,9 +613,9 @@ START_TEST(db_reads_one)
     fake_world_init(&world);
     fake_db_init(&fake, &world, &r->answer, 1);
     struct db *db = fake_db_open(&fake);
-    ck_assert_int_eq(db_read_one(db, &arena, "SELECT id, name FROM t WHERE name = ?", ARRAY(in),
-                                 ARRAY(out), &ERR_NOT_FOUND, &err),
-                     !r->want);
+    ck_assert_int_eq(
+        db_read_one(db, &arena, statement_text, ARRAY(in), ARRAY(out), &ERR_NOT_FOUND, &err),
+        !r->want);
     ck_assert_ptr_eq(err.kind, r->want);
     ck_assert_slice_eq(fake.statements[0], SLICE("SELECT id, name FROM t WHERE name = 'it\\'s'"));
     db_close(db);
@@ -700,6 +799,7 @@ void db_db(struct suite *s)
     suite_rows(s, db_stories, COUNT(stories));
     suite_rows(s, db_losses, COUNT(loss_rows));
     suite_test(s, db_gives_up_on_deadlocks);
+    suite_rows(s, db_transacts, COUNT(transact_rows));
     suite_test(s, db_written_result);
     suite_rows(s, db_cells, COUNT(cell_rows));
     suite_test(s, db_walks_rows);

@@ -288,16 +288,46 @@ START_TEST(custody_publishes_no_login_untried)
     set_up(&f, ARRAY(answers));
     ck_assert_int_eq(look_all(&f), 3);
     f.refuse = "p2";
-    custody_hurry_login(&f.custody);
+    fake_world_pass(&f.http.world, 250);
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
     ck_assert_int_eq(look_all(&f), 0);
     ck_assert_str_eq(f.custody.set.database_password, "p1");
     ck_assert(strstr(fake_http_log(&f.http), "1045"));
     f.refuse = "p1";
-    custody_hurry_login(&f.custody); /* not at once: it has just failed */
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN); /* not at once: it has just been looked for */
     ck_assert_int_eq(custody_wait_ms(&f.custody), 250);
     fake_world_pass(&f.http.world, 250);
     ck_assert_int_eq(look_all(&f), 1);
     ck_assert_str_eq(f.custody.set.database_password, "p2");
+    tear_down(&f);
+}
+END_TEST
+
+/* Cognito refuses what was made with the old secret: the new one is looked for at once, and nothing
+ * else is; but not more often than every 250 ms. */
+START_TEST(custody_gets_the_cognito_secret)
+{
+    static const struct fake_http_answer answers[] = {CREDENTIALS("ASIA1", AT_22_07),
+                                                      SECRET("p1"),
+                                                      SECRET(NEW),
+                                                      ABSENT,
+                                                      SECRET("{\\\"client_secret\\\":\\\"c1\\\"}"),
+                                                      SECRET("c2")};
+    struct fixture f;
+    set_up(&f, ARRAY(answers));
+    custody_done(&f.custody);
+    f.conf.cognito_client_secret_arn = "cbu/cognito";
+    open_custody(&f);
+    ck_assert_str_eq(missing(&f), "credentials, database_secret, app_secret, cognito_secret");
+    ck_assert_int_eq(look_all(&f), 4);
+    ck_assert_str_eq(missing(&f), "");
+    ck_assert_str_eq(f.custody.set.cognito_client_secret, "c1");
+    custody_hurry(&f.custody, VAULT_NEED_COGNITO);
+    ck_assert_int_eq(custody_wait_ms(&f.custody), 250);
+    fake_world_pass(&f.http.world, 250);
+    ck_assert_int_eq(look_all(&f), 1);
+    ck_assert_str_eq(f.custody.set.cognito_client_secret, "c2");
+    ck_assert_int_gt(custody_wait_ms(&f.custody), 200000);
     tear_down(&f);
 }
 END_TEST
@@ -317,7 +347,7 @@ START_TEST(custody_suspects_refused_credentials)
     set_up(&f, ARRAY(answers));
     ck_assert_int_eq(look_all(&f), 3);
     fake_world_pass(&f.http.world, 10000);
-    custody_hurry_login(&f.custody);
+    custody_hurry(&f.custody, VAULT_NEED_LOGIN);
     ck_assert_int_eq(look_all(&f), 2);
     ck_assert_str_eq(f.custody.set.database_password, "p2");
     ck_assert_str_eq(f.custody.set.credentials.access_key, "ASIA2");
@@ -405,5 +435,6 @@ void pool_custody(struct suite *s)
     suite_test(s, custody_keeps_what_it_has);
     suite_test(s, custody_publishes_no_login_untried);
     suite_test(s, custody_renews_credentials);
+    suite_test(s, custody_gets_the_cognito_secret);
     suite_test(s, custody_suspects_refused_credentials);
 }

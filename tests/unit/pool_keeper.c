@@ -33,7 +33,7 @@ static const struct look_row {
     unsigned connect_error;
     enum database_state want;
 } look_rows[] = {
-    {"up", SERVER, "", {FAKE_ROWS(1, "1"), .takes_ms = 7}, 1, 0, DATABASE_UP},
+    {"up", SERVER, "", {FAKE_ROWS(1, "2"), .takes_ms = 7}, 2, 0, DATABASE_UP},
     {"a newer schema serves an older program",
      SERVER,
      "",
@@ -41,7 +41,7 @@ static const struct look_row {
      9999,
      0,
      DATABASE_UP},
-    {"an older one does not", SERVER, "", {FAKE_ROWS(1, "0")}, 0, 0, DATABASE_OLD_SCHEMA},
+    {"an older one does not", SERVER, "", {FAKE_ROWS(1, "1")}, 1, 0, DATABASE_OLD_SCHEMA},
     {"no migration is complete", SERVER, "no row", {FAKE_NO_ROWS(1)}, 0, 0, DATABASE_OLD_SCHEMA},
     {"no table",
      SERVER,
@@ -85,7 +85,7 @@ END_TEST
 START_TEST(keeper_looks_again_and_again)
 {
     const struct fake_answer answers[] = {
-        {FAKE_ROWS(1, "1")}, {FAKE_ERROR(2013), .takes_ms = 5000}, {FAKE_ROWS(1, "1")}};
+        {FAKE_ROWS(1, "2")}, {FAKE_ERROR(2013), .takes_ms = 5000}, {FAKE_ROWS(1, "2")}};
     static const unsigned connects[] = {0, 2002};
     static const enum database_state want[] = {DATABASE_UP, DATABASE_DOWN, DATABASE_DOWN,
                                                DATABASE_UP};
@@ -150,6 +150,7 @@ START_TEST(keeper_runs_until_sigterm)
         .database_secret_arn = "",
         .app_jwt_secret = "0123456789abcdef0123456789abcdef",
         .app_jwt_secret_arn = "",
+        .cognito_user_pool_id = "",
         .cognito_client_secret = "",
         .cognito_client_secret_arn = "",
         .s3_bucket_name = "",

@@ -55,6 +55,7 @@ START_TEST(scoreboard_names)
     ck_assert_str_eq(worker_state_name((enum worker_state)(WORKER_BUSY + 1)), "invalid");
     ck_assert_str_eq(worker_state_name((enum worker_state)INT32_MIN), "invalid");
     ck_assert_str_eq(database_state_name((enum database_state)INT32_MAX), "invalid");
+    ck_assert_str_eq(bucket_state_name((enum bucket_state)(BUCKET_DOWN + 1)), "invalid");
 }
 END_TEST
 

@@ -165,7 +165,11 @@ START_TEST(status_page)
                                   .latency_ms = 3,
                                   .server = "MariaDB 10.11.19",
                                   .bucket = BUCKET_DOWN,
-                                  .bucket_error = "HeadBucket: status 403"};
+                                  .bucket_error = "HeadBucket: status 403",
+                                  .keys = KEYS_KNOWN,
+                                  .keys_count = 2,
+                                  .keys_fetched_ms = NOW_MS - 301000,
+                                  .keys_error = "status 500"};
     set_up(&f, "bs-e", false);
     struct worker_slot *first = &f.board.workers[0];
     atomic_store(&first->pid, 101);
@@ -194,9 +198,10 @@ START_TEST(status_page)
         "\"restarts\":{\"crashes\":1,\"quick_crashes\":2,\"reloads\":3,\"kills\":4,"
         "\"keeper_crashes\":5},\"keeper\":{\"pid\":99},"
         "\"database\":{\"state\":\"up\",\"server\":\"MariaDB 10.11.19\",\"schema_version\":7,"
-        "\"schema_version_needed\":1,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
+        "\"schema_version_needed\":2,\"latency_ms\":3,\"checked_ms_ago\":1500,\"error\":\"\"},"
         "\"secrets\":{\"missing\":\"\",\"credentials_left_s\":null},"
-        "\"bucket\":{\"state\":\"down\",\"error\":\"HeadBucket: status 403\"}}");
+        "\"bucket\":{\"state\":\"down\",\"error\":\"HeadBucket: status 403\"},"
+        "\"keys\":{\"state\":\"known\",\"count\":2,\"age_s\":301,\"error\":\"status 500\"}}");
     ck_assert_int_eq(f.reply.status, 200);
 }
 END_TEST
@@ -237,10 +242,14 @@ START_TEST(status_page_at_its_longest)
                             .database = DATABASE_OLD_SCHEMA,
                             .schema_version = INT64_MIN,
                             .latency_ms = INT64_MIN,
-                            .bucket = BUCKET_UNKNOWN};
+                            .bucket = BUCKET_UNKNOWN,
+                            .keys = KEYS_EXPIRED,
+                            .keys_count = INT64_MIN,
+                            .keys_fetched_ms = INT64_MIN / 2};
     memset(seen.server, '\x01', sizeof seen.server - 1);
     memset(seen.error, '\x01', sizeof seen.error - 1);
     memset(seen.bucket_error, '\x01', sizeof seen.bucket_error - 1);
+    memset(seen.keys_error, '\x01', sizeof seen.keys_error - 1);
     set_up(&f, "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss", true);
     for (size_t i = 0; i < WORKERS_MAX; i++) {
         struct worker_slot *w = &f.board.workers[i];

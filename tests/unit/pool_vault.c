@@ -35,6 +35,34 @@ START_TEST(vault_counts_publications)
 }
 END_TEST
 
+/* Whoever waits for another login is not fooled by other secrets. */
+START_TEST(vault_counts_logins)
+{
+    static const struct {
+        const char *user, *password, *cognito;
+        uint64_t login_version;
+    } rows[] = {{"cbu", "p1", "", 1},
+                {"cbu", "p1", "c1", 1},
+                {"cbu", "p2", "c1", 3},
+                {"cbu", "p2", "c2", 3},
+                {"other", "p2", "c2", 5}};
+    struct vault *vault = open_vault();
+    ck_assert_uint_eq(vault_login_version(vault), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct vault_set set = {.login_known = true, .login_version = 99}, got;
+        snprintf(set.database_user, sizeof set.database_user, "%s", rows[i].user);
+        snprintf(set.database_password, sizeof set.database_password, "%s", rows[i].password);
+        snprintf(set.cognito_client_secret, sizeof set.cognito_client_secret, "%s",
+                 rows[i].cognito);
+        vault_publish(vault, &set);
+        vault_read(vault, &got);
+        ck_assert_uint_eq(got.login_version, rows[i].login_version);
+        ck_assert_uint_eq(vault_login_version(vault), rows[i].login_version);
+    }
+    munmap(vault, sizeof *vault);
+}
+END_TEST
+
 /* A writer that never pauses, in another process: no reader ever sees parts of two sets. */
 START_TEST(vault_sets_are_whole)
 {
@@ -71,18 +99,20 @@ START_TEST(vault_wakes_the_keeper)
     sigset_t none;
     sigemptyset(&none);
     struct vault *vault = open_vault();
-    ck_assert(!vault_wait(vault, 0, &none));
+    ck_assert_uint_eq(vault_wait(vault, 0, &none), 0);
     pid_t worker = fork();
     ck_assert_int_ge(worker, 0);
     if (worker == 0) {
-        vault_ask_login(vault);
-        vault_ask_login(vault);
+        vault_ask(vault, VAULT_NEED_LOGIN);
+        vault_ask(vault, VAULT_NEED_COGNITO);
         _exit(0);
     }
-    ck_assert(vault_wait(vault, 60000, &none));
+    unsigned needs = vault_wait(vault, 60000, &none);
+    ck_assert_uint_ne(needs, 0);
     ck_assert_int_eq(waitpid(worker, NULL, 0), worker);
-    while (vault_wait(vault, 0, &none)) /* the second call may have come behind the first look */
-        ;
+    needs |= vault_wait(vault, 0, &none); /* the second may have come behind the first look */
+    ck_assert_uint_eq(needs, VAULT_NEED_LOGIN | VAULT_NEED_COGNITO);
+    ck_assert_uint_eq(vault_wait(vault, 0, &none), 0);
     munmap(vault, sizeof *vault);
 }
 END_TEST
@@ -113,6 +143,7 @@ END_TEST
 void pool_vault(struct suite *s)
 {
     suite_test(s, vault_counts_publications);
+    suite_test(s, vault_counts_logins);
     suite_test(s, vault_sets_are_whole);
     suite_test(s, vault_wakes_the_keeper);
     suite_test(s, vault_is_in_no_core_dump);

@@ -58,6 +58,8 @@ static void set_up(struct fixture *f)
         .database_idle_s = 60,
         .database_max_age_s = 60,
         .shop_currency = "USD",
+        .cognito_user_pool_id = "",
+        .cognito_client_id = "",
         .workers = 1,
     };
 }

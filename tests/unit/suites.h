@@ -28,6 +28,8 @@
     X("web/json_check", web_json_check)                                                            \
     X("web/schema", web_schema)                                                                    \
     X("auth/mac", auth_mac)                                                                        \
+    X("auth/jwks", auth_jwks)                                                                      \
+    X("auth/jwt", auth_jwt)                                                                        \
     X("aws/answer", aws_answer)                                                                    \
     X("aws/call", aws_call)                                                                        \
     X("aws/credentials", aws_credentials)                                                          \
@@ -44,6 +46,8 @@
     X("api/product_input", api_product_input)                                                      \
     X("api/products_store", api_products_store)                                                    \
     X("api/products", api_products)                                                                \
+    X("api/product_edit", api_product_edit)                                                        \
+    X("api/product_history", api_product_history)                                                  \
     X("api/categories", api_categories)                                                            \
     X("api/service", api_service)                                                                  \
     X("api/dispatch", api_dispatch)                                                                \
@@ -55,6 +59,9 @@
     X("pool/scoreboard", pool_scoreboard)                                                          \
     X("pool/vault", pool_vault)                                                                    \
     X("pool/custody", pool_custody)                                                                \
+    X("pool/key_board", pool_key_board)                                                            \
+    X("pool/key_keeper", pool_key_keeper)                                                          \
+    X("pool/token_check", pool_token_check)                                                        \
     X("pool/listener", pool_listener)                                                              \
     X("pool/keeper", pool_keeper)                                                                  \
     X("pool/status", pool_status)                                                                  \

@@ -17,7 +17,7 @@ static const struct field fields[] = {
     FIELD_I64(thing, big, OPTIONAL, INT64_MIN, INT64_MAX),
     FIELD_CHOICE(thing, kind, OPTIONAL, "active|draft"),
 };
-static const struct schema schema = {"Thing", ARRAY(fields)};
+static const struct schema schema = {"Thing", ARRAY(fields), .patch = false};
 
 /* What stands in the struct before, and stays where a member is absent or null. */
 static const struct thing defaults = {
@@ -190,6 +190,63 @@ START_TEST(schema_texts_outlive_the_input)
 }
 END_TEST
 
+/* ---- merge patches ---- */
+
+static const struct schema patch_schema = {"ThingPatch", ARRAY(fields), .patch = true};
+
+/* What is patched. */
+static const struct thing patched = {
+    SLICE_INIT("name"), SLICE_INIT("text"), SLICE_INIT("key"), 42, 9, 0};
+
+static const struct patch_row {
+    const char *json;
+    struct thing want;
+    const char *faults; /* NULL: none */
+} patch_rows[] = {
+    {"{}", {SLICE_INIT("name"), SLICE_INIT("text"), SLICE_INIT("key"), 42, 9, 0}, NULL},
+    {"{\"name\":\"n\"}", {SLICE_INIT("n"), SLICE_INIT("text"), SLICE_INIT("key"), 42, 9, 0}, NULL},
+    {"{\"count\":0,\"kind\":\"draft\",\"text\":\"\"}",
+     {SLICE_INIT("name"), SLICE_INIT(""), SLICE_INIT("key"), 0, 9, 1},
+     NULL},
+    /* null removes what may be absent: it has its default then */
+    {"{\"text\":null,\"key\":null,\"big\":null,\"kind\":null}",
+     {SLICE_INIT("name"), SLICE_INIT("-"), SLICE_INIT("k"), 42, -7, 1},
+     NULL},
+    {"{\"name\":null}", {.count = 0}, "/name required;"},
+    {"{\"count\":null,\"key\":7,\"colour\":null,\"big\":1.5,\"name\":\"123456\"}",
+     {.count = 0},
+     "/count required;/key type;/colour unknown;/big type;/name length;"},
+    {"{\"name\":\"n\",\"name\":\"n\"}", {.count = 0}, "/name repeated;"},
+    {"[]", {.count = 0}, " type;"},
+    {"null", {.count = 0}, " type;"}, /* would replace all of it */
+    {"{", {.count = 0}, " json;"},
+};
+START_TEST(schema_patches)
+{
+    const struct patch_row *r = &patch_rows[_i];
+    CLEANUP(arena_done) struct arena arena = test_arena(KIB(8));
+    struct thing got = patched;
+    struct faults faults = {0};
+    struct err err = {0};
+    char storage[512];
+    struct buf seen = BUF(storage);
+    bool good = schema_patch(&patch_schema, slice_from_cstr(r->json), &arena, &defaults, &got,
+                             &faults, &err);
+    ck_assert_msg(good == !r->faults, "%s: %s", r->json, err.cause);
+    for (size_t i = 0; i < faults.count; i++)
+        buf_add_format(&seen, "%.*s %s;", SLICE_ARG(faults.items[i].pointer), faults.items[i].code);
+    ck_assert_slice_eq(buf_slice(&seen), slice_from_cstr(r->faults));
+    if (r->faults)
+        return;
+    ck_assert_slice_eq(got.name, r->want.name);
+    ck_assert_slice_eq(got.text, r->want.text);
+    ck_assert_slice_eq(got.key, r->want.key);
+    ck_assert_int_eq(got.count, r->want.count);
+    ck_assert_int_eq(got.big, r->want.big);
+    ck_assert_int_eq(got.kind, r->want.kind);
+}
+END_TEST
+
 /* A text that finds no room must not read as one that was not given. */
 START_TEST(schema_without_memory)
 {
@@ -225,6 +282,7 @@ void web_schema(struct suite *s)
     suite_rows(s, schema_values, COUNT(value_rows));
     suite_rows(s, schema_faults, COUNT(fault_rows));
     suite_rows(s, schema_refuses_what_is_no_json, COUNT(invalid_rows));
+    suite_rows(s, schema_patches, COUNT(patch_rows));
     suite_test(s, schema_texts_outlive_the_input);
     suite_test(s, schema_without_memory);
     suite_test(s, schema_of_many_faults);

@@ -262,6 +262,20 @@ def test_a_failure_is_tried_again() -> None:
     assert answer["event"]["attempts"] == 2  # type: ignore[index]
 
 
+def test_a_connection_is_used_again() -> None:
+    """A second request does not pay for another handshake."""
+
+    def twice(connection: socket.socket) -> None:
+        connection.sendall(reply("{}", "500 Oops"))
+        if connection.recv(65536):
+            connection.sendall(reply(json.dumps(CREDENTIALS)))
+
+    with endpoint(twice) as server:
+        answer = get("credentials", server.url)
+    assert (answer["result"], answer["event"]["attempts"]) == ("ok", 2)  # type: ignore[index]
+    assert len(server.requests) == 1  # connections: the second request came on the first one
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -1,6 +1,7 @@
 #include "tests/unit/support/api_fixture.h"
 
 #include "common/run/log.h"
+#include "fcgi/api/errors.h"
 
 #include <check.h>
 #include <string.h>
@@ -10,6 +11,25 @@
 /* As in fcgi/pool/worker.c. */
 #define REQUEST_MEMORY MIB(4)
 #define ANSWER_MEMORY  MIB(2)
+
+static bool identify(void *ctx, struct slice token, struct arena *arena, struct caller *ret,
+                     struct err *err)
+{
+    static const struct caller callers[] = {
+        {.subject = SLICE_INIT("sub-editor"), .username = SLICE_INIT("Edith"), .edits = true},
+        {.subject = SLICE_INIT("sub-admin"), .username = SLICE_INIT("Ada"), .administers = true},
+        {.subject = SLICE_INIT("sub-user"), .username = SLICE_INIT("Uwe")},
+    };
+    (void)ctx;
+    (void)arena;
+    for (size_t i = 0; i < COUNT(callers); i++) {
+        if (!slice_equal(token, slice_after(callers[i].subject, sizeof "sub-" - 1)))
+            continue;
+        *ret = callers[i];
+        return true;
+    }
+    return err_fail(err, &ERR_AUTHENTICATION_REQUIRED, "a token of nobody");
+}
 
 void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, size_t count)
 {
@@ -23,6 +43,7 @@ void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, 
     ck_assert(arena_init(&f->arena, REQUEST_MEMORY, &err) &&
               arena_init(&f->answer_memory, ANSWER_MEMORY, &err));
     api_init("USD", &f->api);
+    f->api.authenticator.identify = identify;
     ck_assert(api_set_secrets(&f->api, &SLICE(API_FIXTURE_SECRET), 1, &err));
     f->reply.headers = BUF(f->headers);
     f->reply.body = arena_buf(&f->answer_memory, ANSWER_MEMORY);

@@ -22,6 +22,11 @@ struct api_fixture {
     char log[KIB(16)]; /* see api_fixture_log() */
 };
 
+/* Tokens that the fixture's authenticator knows; all others are refused with 401. */
+#define API_FIXTURE_EDITOR "Bearer editor" /* sub "sub-editor", username "Edith" */
+#define API_FIXTURE_ADMIN  "Bearer admin"
+#define API_FIXTURE_USER   "Bearer user" /* of no group */
+
 /* `answers` are borrowed. */
 void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, size_t count);
 /* Checks that the database has given every answer, too. */

@@ -1,0 +1,3 @@
+#include "common/auth/errors.h"
+
+AUTH_ERR_KINDS(ERR_DEFINE)
