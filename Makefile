@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
-.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill fuzz infra-test synth docs clean
+.PHONY: help setup build run test test-full lint format test-asan test-valgrind drill bench soak fuzz infra-test synth docs clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -18,6 +18,12 @@ stack_options = $(if $(DB),--db $(DB)) $(if $(DATA),--data '$(DATA)') $(if $(POR
     $(if $(WORKERS),--workers $(WORKERS)) $(if $(filter 0,$(AWS)),,--aws)
 # SUITE= and TEST= reach tests/run through the environment.
 export SUITE TEST
+# What `make bench` hands to bench/run; N= is the rows of the catalogue there, and the requests of a soak.
+bench_options = $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(N),--products $(N)) $(if $(PEERS),--peers '$(PEERS)') \
+    $(if $(ROUTES),--routes '$(ROUTES)') $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(DB),--db $(DB)) \
+    $(if $(REQUESTS),--requests $(REQUESTS))
+soak_options = $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(N),--requests $(N)) $(if $(WORKERS),--workers $(WORKERS)) \
+    $(if $(DB),--db $(DB))
 
 help: ## this list
 	@echo 'usage: make TARGET [NAME=value ...]'
@@ -80,6 +86,16 @@ drill: ## rotates every secret under load, and lives through outages; OUTAGE_S=6
 	@local/setup test
 	+@$(compile) program
 	@exec tests/run --plan drill
+
+bench: ## measures beside FastAPI, Go, axum and PHP; ROUNDS=5 N=10000 (rows) PEERS= ROUTES= CLIENTS=8 REQUESTS=20000 DB=
+	@local/setup bench $(filter mysql,$(DB))
+	+@$(compile) program
+	@exec bench/run $(bench_options)
+
+soak: ## N=1000000 requests over nine combinations of clients and nginx processes, none may fail; ROUNDS=5 WORKERS=8 DB=
+	@local/setup bench $(filter mysql,$(DB))
+	+@$(compile) program
+	@exec bench/soak $(soak_options)
 
 fuzz: ## runs every fuzz target for FUZZ_S=60 from its seeds; findings stay in build/fuzz
 	@local/setup lint

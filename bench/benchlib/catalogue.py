@@ -114,7 +114,7 @@ class Catalogue:
 
     def _load(self) -> None:
         if self.folder.state.get("products") == self.count:
-            # Reads all there is, so that the first server measured does not fetch it for the others.
+            # Reads all there is, so that the first server does not fetch it for the others.
             self._sql("SELECT SUM(LENGTH(description)) FROM cbu.products")
             return
         print(f"catalogue: writing {self.count} products", flush=True)
@@ -156,5 +156,3 @@ class Catalogue:
         if done.returncode != 0:
             raise StackError(f"{statement!r} failed: {done.stderr.strip()}")
         return done.stdout
-
-

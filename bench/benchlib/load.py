@@ -39,7 +39,9 @@ class Load:
 
 def parse_summary(text: str) -> tuple[int, int, dict[str, int], float]:
     """Requests asked for, those that succeeded, status codes by class, and seconds."""
-    requests = re.search(r"^requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded", text, re.M)
+    requests = re.search(
+        r"^requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded", text, re.M
+    )
     codes = re.search(r"^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text, re.M)
     finished = re.search(r"^finished in ([\d.]+)(us|ms|s|m),", text, re.M)
     if not (requests and codes and finished):

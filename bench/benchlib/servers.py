@@ -188,7 +188,7 @@ def _peer_settings(catalogue: Catalogue, connections: int, port: int) -> dict[st
 
 
 class Cbu(Server):
-    """This service: `cbu serve` and nginx with its configuration as shipped, access log included."""
+    """This service: `cbu serve` and nginx, both as shipped, access log included."""
 
     is_peer = False
 
@@ -227,10 +227,10 @@ class Cbu(Server):
 
 class Go(Server):
     name, title = "go", "Go net/http"
-    _version = (1, 24)
+    _version = (1, 25)
 
     def missing(self) -> str | None:
-        return None if self._go() else "there is no Go 1.24 or newer"
+        return None if self._go() else "there is no Go 1.25 or newer"
 
     def _go(self) -> str | None:
         for found in (shutil.which("go"), shutil.which("go", path=str(VENV / "bin"))):
@@ -320,7 +320,9 @@ class Php(Server):
         folders = [Path(folder) for folder in SEARCH_PATH.split(os.pathsep) if folder]
         found = sorted(str(file) for folder in folders for file in folder.glob("php-fpm*"))
         for each in reversed(found):
-            modules = subprocess.run([each, "-m"], capture_output=True, text=True, timeout=60).stdout
+            modules = subprocess.run(
+                [each, "-m"], capture_output=True, text=True, timeout=60
+            ).stdout
             if {"pdo_mysql", "Zend OPcache"} <= set(modules.splitlines()):
                 return each
         return None

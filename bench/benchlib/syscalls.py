@@ -1,5 +1,5 @@
-"""Where the microseconds go: system calls a request, counted by strace. Counting slows a server down
-several times, so this is a run of its own, after everything that is timed."""
+"""Where the microseconds go: system calls a request, counted by strace. Counting slows a server
+down several times, so this is a run of its own, after everything that is timed."""
 
 from __future__ import annotations
 
