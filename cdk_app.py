@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Entry of the CDK app. `cdk synth`, or `python3 cdk_app.py` alone, writes the templates of the
-whole system; docs/aws.md is the runbook, infra/options.py lists what may be chosen."""
+whole system; docs/deployment.md is the runbook, infra/options.py lists what may be chosen."""
 
 import os
 import sys

@@ -26,8 +26,13 @@ else ifeq ($(VARIANT),asan)
 # The sanitizers replace the functions that _FORTIFY_SOURCE would wrap.
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 optimise := -O1 -g -fno-omit-frame-pointer $(sanitize)
+else ifeq ($(VARIANT),fuzz)
+# libFuzzer is clang's alone. What it links brings the main function.
+CC := clang
+sanitize := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+optimise := -O1 -g $(sanitize)
 else
-$(error VARIANT is empty or asan)
+$(error VARIANT is empty, asan or fuzz)
 endif
 
 # Headers of other projects are not ours to warn about: -isystem.
@@ -75,15 +80,13 @@ $(program_sources:tests/programs/%.c=$(out)/tests/%): $(out)/tests/%: $(obj)/tes
 	@echo "  LD $@"
 	@$(CC) -o $@ $< $(shared_objects) $(link_flags) $(link_libraries)
 
-# libFuzzer programs, one for each file of tests/fuzz: `make -f compile.mk fuzz`; clang's alone.
+# libFuzzer programs, one for each file of tests/fuzz: VARIANT=fuzz fuzz.
 fuzz_sources := $(wildcard tests/fuzz/*.c)
-fuzz_flags := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz: $(fuzz_sources:tests/fuzz/%.c=build/fuzz/%)
-build/fuzz/%: tests/fuzz/%.c $(shared_objects:$(obj)/%.o=%.c) $(out)/version
+fuzz: $(fuzz_sources:tests/fuzz/%.c=$(out)/%)
+$(fuzz_sources:tests/fuzz/%.c=$(out)/%): $(out)/%: $(obj)/tests/fuzz/%.o $(shared_objects) $(out)/link.flags
 	@mkdir -p $(@D)
-	@echo "  FUZZ $@"
-	@clang $(language) $(warnings) $(fuzz_flags) $(includes) -DCBU_VERSION='"fuzz"' -MMD -MP -o $@ $< \
-	    $(shared_objects:$(obj)/%.o=%.c) $(link_libraries)
+	@echo "  LD $@"
+	@$(CC) -fsanitize=fuzzer -o $@ $< $(shared_objects) $(link_flags) $(link_libraries)
 
 $(obj)/%.o: %.c $(out)/compile.flags
 	@mkdir -p $(@D)
@@ -105,4 +108,5 @@ $(out)/compile.flags $(out)/link.flags $(out)/version: FORCE
 # .incbin, which -MMD does not see.
 $(obj)/fcgi/cli/nginx_variables.o: nginx/variables
 
--include $(objects:.o=.d) $(test_objects:.o=.d) $(program_sources:%.c=$(obj)/%.d)
+-include $(objects:.o=.d) $(test_objects:.o=.d) $(program_sources:%.c=$(obj)/%.d) \
+    $(fuzz_sources:%.c=$(obj)/%.d)

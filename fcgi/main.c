@@ -73,6 +73,10 @@ static const struct command {
      "--json prints names, values, defaults and limits, --markdown the reference table.\n"
      "Exit status: 0 (--check: warnings included), 78 bad settings or a broken rule.\n",
      command_config, 1},
+    {"openapi", "", "print the API document (OpenAPI 3.1, JSON)",
+     "What GET /openapi.json answers with the same settings. Exit status: 0, 70 it could\n"
+     "not be made, 78 bad settings.\n",
+     command_openapi, 0},
     {"version", "", "print the version", "", command_version, 0},
 };
 

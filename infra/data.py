@@ -30,6 +30,9 @@ PARAMETERS = {
     "require_secure_transport": "1",
     "slow_query_log": "1",
     "long_query_time": "1",  # seconds
+    # Seconds; shorter than DATABASE_IO_TIMEOUT_S: who waits for a lock in vain is told so, instead
+    # of losing the connection.
+    "innodb_lock_wait_timeout": "3",
     # The default, TABLE, is not exported to CloudWatch.
     "log_output": "FILE",
 }

@@ -239,7 +239,7 @@ class Edge(Construct):
                 "AwsSolutions-CFR3": "nginx logs what reaches it; hits in the cache are counted in"
                 " CloudFront's metrics.",
                 "AwsSolutions-CFR4": "CloudFront's own host name allows no other policy; a name of"
-                " our own needs a certificate in us-east-1 (docs/aws.md).",
+                " our own needs a certificate in us-east-1 (docs/infrastructure.md).",
             },
         )
         return f"https://{distribution.distribution_domain_name}"

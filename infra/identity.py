@@ -109,7 +109,7 @@ class Identity(Construct):
             secret,
             {
                 "AwsSolutions-SMG4": "Cognito makes the value together with the client; a new one"
-                " means a new client, as docs/aws.md says."
+                " means a new client, as docs/deployment.md says."
             },
         )
         return secret

@@ -27,7 +27,7 @@ BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 @dataclass(frozen=True)
 class AlarmRow:
     """An alarm: `of` the last `minutes` minutes (all, unless given) must be beyond the threshold.
-    `means` is what the person who is woken reads first; docs/aws.md says what to do."""
+    `means` is what the person who is woken reads first; docs/infrastructure.md says what to do."""
 
     name: str
     means: str
@@ -313,7 +313,7 @@ class Monitoring(Construct):
             self,
             row.name,
             alarm_name=self._alarm_name(row.name),
-            alarm_description=f"{row.means} (docs/aws.md, {row.name})",
+            alarm_description=f"{row.means} (docs/infrastructure.md, {row.name})",
             metric=metric,
             threshold=row.threshold,
             comparison_operator=row.comparison,

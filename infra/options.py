@@ -130,7 +130,7 @@ class Options:
     engine_version: str = _option(
         "8.0.46",
         _text(r"8\.[04]\.\d{1,2}(-rds\.\d{8})?", "a full version, 8.0.x or 8.4.x"),
-        "MySQL of the database; 8.4.x is recommended, see docs/aws.md",
+        "MySQL of the database; 8.4.x is recommended, see docs/deployment.md",
     )
     instance_class: str = _option(
         "t3.micro", _choice(*INSTANCE_CLASSES), "class of the database instance"
@@ -156,6 +156,19 @@ class Options:
     @property
     def database(self) -> InstanceClass:
         return INSTANCE_CLASSES[self.instance_class]
+
+    def as_context(self) -> dict[str, str]:
+        """What differs from the defaults, as it would be given again."""
+        chosen = {
+            name: getattr(self, name)
+            for name, row in OPTION_FIELDS.items()
+            if getattr(self, name) != row.default
+        }
+        texts = {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in chosen.items()
+        }
+        return {**texts, **self.service}
 
     def setting(self, name: str) -> str:
         """The value of one of the service's settings: the one given, or its default."""

@@ -1,8 +1,11 @@
 """With `pipeline=true`: build and push, wait for a person, deploy.
 
-It runs the same make targets that a person runs, so there is one way to deploy, not two. Written
-as plain CloudFormation resources, because the constructs' own grants hold wildcards.
+It runs the same make targets that a person runs, with the same context, so there is one way to
+deploy, not two. Written as plain CloudFormation resources, because the constructs' own grants hold
+wildcards.
 """
+
+import shlex
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
@@ -65,7 +68,7 @@ class Pipeline(Construct):
         deploy = self._make_project(
             "Deploy",
             commands=["make deploy IMAGE_TAG=$CODEBUILD_RESOLVED_SOURCE_VERSION CONFIRM=yes"],
-            statements=self._may_deploy(migration),
+            statements=[*self._may_deploy(migration), self._may_find_images(repository)],
             privileged=False,
         )
         self._make_pipeline(build, deploy)
@@ -122,6 +125,18 @@ class Pipeline(Construct):
             ),
         ]
 
+    def _may_find_images(self, repository: ecr.IRepository) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=["ecr:BatchGetImage"], resources=[repository.repository_arn]
+        )
+
+    def _may_clone(self) -> iam.PolicyStatement:
+        """CodeBuild itself clones the source, with its history."""
+        return iam.PolicyStatement(
+            actions=["codeconnections:UseConnection", "codestar-connections:UseConnection"],
+            resources=[self._connection],
+        )
+
     def _may_deploy(self, migration: Migration) -> list[iam.PolicyStatement]:
         environment = self._options.environment
         definition = migration.task.definition
@@ -143,10 +158,14 @@ class Pipeline(Construct):
                 actions=["ecs:RunTask"],
                 resources=[self._arn("ecs", f"task-definition/{migration.task.family}:*")],
             ),
-            # To watch the migration end and the service become steady.
+            # To watch the migration end and the service become steady, and to look at the alarms.
             iam.PolicyStatement(
                 actions=["ecs:DescribeServices", "ecs:DescribeTasks"],
                 resources=[self._arn("ecs", "service/*"), self._arn("ecs", "task/*")],
+            ),
+            iam.PolicyStatement(
+                actions=["cloudwatch:DescribeAlarms"],
+                resources=[self._arn("cloudwatch", "alarm:*")],
             ),
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
@@ -164,7 +183,7 @@ class Pipeline(Construct):
         finding = f"AwsSolutions-IAM5[Resource::{place}:<AWS::AccountId>:{resource}]"
         reason = (
             "The stacks' names are known up to their ends only; ECS names the revisions of the"
-            " task definition, the tasks and the service."
+            " task definition, the tasks and the service; alarms are listed as a whole."
         )
         acknowledge(self, {finding: reason})
         return f"{place}:{cdk.Aws.ACCOUNT_ID}:{resource}"
@@ -193,6 +212,7 @@ class Pipeline(Construct):
                     resources=[log_group.log_group_arn],
                 ),
                 self._may_use_artifacts(),
+                self._may_clone(),
                 *statements,
             ],
         )
@@ -207,7 +227,7 @@ class Pipeline(Construct):
                     {
                         "version": "0.2",
                         "phases": {
-                            "install": {"commands": ["make setup"]},
+                            "install": {"runtime-versions": {"python": "3.12", "nodejs": "20"}},
                             "build": {"commands": commands},
                         },
                     }
@@ -218,6 +238,15 @@ class Pipeline(Construct):
                 compute_type="BUILD_GENERAL1_SMALL",
                 image=BUILD_IMAGE,
                 privileged_mode=privileged,
+                environment_variables=[
+                    codebuild.CfnProject.EnvironmentVariableProperty(
+                        name="CONTEXT",
+                        value=" ".join(
+                            shlex.quote(f"{name}={value}")
+                            for name, value in self._options.as_context().items()
+                        ),
+                    )
+                ],
             ),
             logs_config=codebuild.CfnProject.LogsConfigProperty(
                 cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
@@ -246,10 +275,7 @@ class Pipeline(Construct):
                     actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild"],
                     resources=[build.attr_arn, deploy.attr_arn],
                 ),
-                iam.PolicyStatement(
-                    actions=["codeconnections:UseConnection", "codestar-connections:UseConnection"],
-                    resources=[self._connection],
-                ),
+                self._may_clone(),
             ],
         )
         source = Action(

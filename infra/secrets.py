@@ -45,9 +45,9 @@ class Secrets(Construct):
         acknowledge(
             self.app_jwt,
             {
-                "AwsSolutions-SMG4": "Rotated by hand, as docs/aws.md says: a new value beside the"
-                " previous one, which the service still accepts. No function can do it, because"
-                " only the service knows when the last token of the old key has expired."
+                "AwsSolutions-SMG4": "Rotated by hand, as docs/deployment.md says: a new value"
+                " beside the previous one, which the service still accepts. No function can do it,"
+                " because only the service knows when the last token of the old key has expired."
             },
         )
 

@@ -5,6 +5,7 @@ start is refused here, before anything is deployed.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,13 @@ from typing import Any
 
 SETTINGS_FILE = Path(__file__).with_name("settings.json")
 
-# The stacks decide these from what they build, or the images do by where they put their files.
-# They and all secrets cannot be given as context.
-DECIDED = frozenset({"DATABASE_CA_FILE", "FCGI_SOCKET", "MIGRATIONS_DIR", "STATUS_SOCKET"})
+# The stacks decide these from what they build, the images by where they put their files, and ECS
+# hands out the credentials. They and all secrets cannot be given as context; nor can what names
+# another place for the user pool's keys: whoever answers there decides who is an administrator.
+DECIDED = frozenset(
+    {"DATABASE_CA_FILE", "FCGI_SOCKET", "MIGRATIONS_DIR", "S3_BUCKET_NAME", "STATUS_SOCKET"}
+)
+DECIDED_FAMILIES = re.compile(r"AWS_|COGNITO_|.*_ARN$")
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Setting:
     @property
     def tunable(self) -> bool:
         """Whether it may be given as context, under its own name."""
-        return not self.secret and self.name not in DECIDED
+        decided = self.name in DECIDED or DECIDED_FAMILIES.match(self.name)
+        return not self.secret and not decided
 
     def fault(self, value: str) -> str | None:
         """What is wrong with the value, as the end of a sentence; None when nothing is."""

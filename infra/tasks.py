@@ -1,9 +1,9 @@
 """What all tasks have in common: Fargate, hardened containers, logs, and the environment.
 
-The images promise (docs/aws.md, "What the images promise"): the programs run as these users; each
-folder mounted here is declared with VOLUME and belongs to its user, since Fargate gives an empty
-volume the owner and mode that the image has at that path; the entry point of the app image is
-`cbu`, and nginx's STOPSIGNAL is SIGQUIT.
+The images promise (docs/infrastructure.md, "The images"; tests/images holds them to it): the
+programs run as these users; each folder mounted here is declared with VOLUME and belongs to its
+user, since Fargate gives an empty volume the owner and mode that the image has at that path; the
+entry point of the app image is `cbu`, and nginx's STOPSIGNAL is SIGQUIT.
 """
 
 from dataclasses import dataclass

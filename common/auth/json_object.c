@@ -22,7 +22,7 @@ static const char *find_repeated(const cJSON *object)
 /* Recursion is bounded by JSON_DEPTH_MAX, which json_check() has enforced. */
 static const char *find_fault(const cJSON *node)
 {
-    const char *fault = cJSON_IsObject(node) ? find_repeated(node) : NULL;
+    const char *fault = (node->type & 0xFF) == cJSON_Object ? find_repeated(node) : NULL;
     for (const cJSON *each = node->child; each && !fault; each = each->next)
         fault = find_fault(each);
     return fault;
@@ -37,7 +37,7 @@ cJSON *json_object_open(struct slice text, const char **ret_fault)
         wrong = fault.what;
     else
         tree = cJSON_ParseWithLength(text.ptr, text.len);
-    if (cJSON_IsObject(tree))
+    if (tree && cJSON_IsObject(tree))
         wrong = find_fault(tree);
     if (!wrong)
         return tree;

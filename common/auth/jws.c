@@ -58,7 +58,8 @@ static EVP_PKEY *make_key(const struct jwk *jwk)
 static bool add_key(struct jws_keys *keys, const struct jwk *jwk)
 {
     size_t i = keys->count;
-    if (jwk->modulus_len > sizeof jwk->modulus || !memchr(jwk->kid, '\0', sizeof jwk->kid))
+    if (jwk->modulus_len < JWKS_BITS_MIN / 8 || jwk->modulus_len > sizeof jwk->modulus ||
+        jwk->exponent < JWKS_EXPONENT_MIN || !memchr(jwk->kid, '\0', sizeof jwk->kid))
         return false;
     memcpy(keys->keys[i].kid, jwk->kid, sizeof jwk->kid);
     keys->keys[i].key = make_key(jwk);
@@ -158,10 +159,12 @@ static void free_context(EVP_MD_CTX **context)
 
 /* PKCS #1 v1.5 with SHA-256, as the key is RSA and this names no other padding. OpenSSL builds the
  * one right encoding and compares, so a signature has no second spelling. */
-static bool is_signed(EVP_PKEY *key, struct slice text, struct slice signature)
+bool jws_is_signed(const struct jws_keys *keys, struct slice kid, struct slice text,
+                   struct slice signature)
 {
+    EVP_PKEY *key = find_key(keys, kid);
     CLEANUP(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    return context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+    return key && context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
            EVP_DigestVerify(context, (const unsigned char *)signature.ptr, signature.len,
                             (const unsigned char *)text.ptr, text.len) == 1;
 }
@@ -169,16 +172,15 @@ static bool is_signed(EVP_PKEY *key, struct slice text, struct slice signature)
 bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *arena,
                 struct slice *ret_payload, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0}, payload = {0}, signature = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err) ||
         !decode(parts.payload, "payload", arena, &payload, err) ||
         !decode(parts.signature, "signature", arena, &signature, err))
         return false;
-    EVP_PKEY *key = find_key(keys, kid);
-    if (!key)
+    if (!find_key(keys, kid))
         return err_fail(err, &ERR_TOKEN_UNKNOWN_KEY, "kid %.*s", SLICE_ARG(kid));
-    if (!is_signed(key, parts.signed_text, signature))
+    if (!jws_is_signed(keys, kid, parts.signed_text, signature))
         return err_fail(err, &ERR_TOKEN_SIGNATURE, "signature by kid %.*s", SLICE_ARG(kid));
     *ret_payload = payload;
     return true;
@@ -186,7 +188,7 @@ bool jws_verify(const struct jws_keys *keys, struct slice token, struct arena *a
 
 bool jws_read_kid(struct slice token, struct arena *arena, struct slice *ret_kid, struct err *err)
 {
-    struct parts parts;
+    struct parts parts = {0};
     struct slice kid = {0};
     if (!split(token, &parts, err) || !read_header(parts.header, arena, &kid, err))
         return false;

@@ -18,6 +18,10 @@ struct jws_keys;
 struct jws_keys *jws_keys_open(const struct jwks *set, struct err *err) MUST_USE;
 void jws_keys_close(struct jws_keys *keys); /* NULL is fine */
 
+/* Whether `signature` is that of `text` by the key `kid`, PKCS #1 v1.5 with SHA-256. */
+bool jws_is_signed(const struct jws_keys *keys, struct slice kid, struct slice text,
+                   struct slice signature) MUST_USE;
+
 /* Whether the token is signed by one of the keys; its payload, decoded, lives in the arena.
  * Three parts in strict base64url; the header a JSON object (json_object.h) with `alg` RS256, the
  * `kid` of a known key, and no `crit` (we know no extension that a token could insist on).

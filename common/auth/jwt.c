@@ -2,6 +2,7 @@
 
 #include "common/auth/errors.h"
 #include "common/auth/json_object.h"
+#include "common/base/utf8.h"
 
 #include <math.h>
 
@@ -99,8 +100,8 @@ static bool read_claims(const cJSON *payload, struct arena *arena, struct raw *r
     for (size_t i = 0; i < COUNT(times); i++)
         if (!read_time(payload, times[i].name, times[i].required, times[i].at, err))
             return false;
-    if (ret->subject.len > JWT_SUBJECT_MAX)
-        return err_fail(err, &ERR_TOKEN_CLAIMS, "sub has %zu bytes", ret->subject.len);
+    if (ret->subject.len > JWT_SUBJECT_MAX || utf8_length(ret->username) > JWT_USERNAME_MAX)
+        return err_fail(err, &ERR_TOKEN_CLAIMS, "sub or username is too long");
     return read_groups(payload, arena, ret, err);
 }
 
@@ -119,8 +120,8 @@ static bool judge_times(const struct raw *raw, int64_t now_s, int64_t leeway_s, 
 
 /* Access tokens name the app in `client_id`; only ID tokens carry `aud`, which is deliberately not
  * read (Cognito Developer Guide, "Verifying JSON web tokens"). */
-static bool judge(const struct raw *raw, const struct jwt_rules *rules, int64_t now_s,
-                  struct err *err)
+static bool judge_raw(const struct raw *raw, const struct jwt_rules *rules, int64_t now_s,
+                      struct err *err)
 {
     if (!slice_equal(raw->issuer, rules->issuer))
         return err_fail(err, &ERR_TOKEN_WRONG_ISSUER, "iss %.*s", SLICE_ARG(raw->issuer));
@@ -136,25 +137,30 @@ static int64_t whole_seconds(double time)
     return isnan(time) ? 0 : (int64_t)time;
 }
 
-bool jwt_verify(const struct jws_keys *keys, const struct jwt_rules *rules, int64_t now_s,
-                struct slice token, struct arena *arena, struct jwt_claims *ret, struct err *err)
+bool jwt_judge(const struct jwt_rules *rules, int64_t now_s, struct slice payload,
+               struct arena *arena, struct jwt_claims *ret, struct err *err)
 {
-    struct slice text = {0};
     struct jwt_claims claims = {0};
     struct raw raw = {0};
     const char *fault = NULL;
-    if (!jws_verify(keys, token, arena, &text, err))
-        return false;
-    CLEANUP(json_object_close) cJSON *payload = json_object_open(text, &fault);
-    if (!payload)
+    CLEANUP(json_object_close) cJSON *object = json_object_open(payload, &fault);
+    if (!object)
         return err_fail(err, &ERR_TOKEN_MALFORMED, "payload: %s", fault);
-    if (!read_claims(payload, arena, &raw, &claims, err) || !judge(&raw, rules, now_s, err))
+    if (!read_claims(object, arena, &raw, &claims, err) || !judge_raw(&raw, rules, now_s, err))
         return false;
     claims.expires_s = whole_seconds(raw.expires);
     claims.issued_s = whole_seconds(raw.issued);
     claims.signed_in_s = whole_seconds(raw.signed_in);
     *ret = claims;
     return true;
+}
+
+bool jwt_verify(const struct jws_keys *keys, const struct jwt_rules *rules, int64_t now_s,
+                struct slice token, struct arena *arena, struct jwt_claims *ret, struct err *err)
+{
+    struct slice payload = {0};
+    return jws_verify(keys, token, arena, &payload, err) &&
+           jwt_judge(rules, now_s, payload, arena, ret, err);
 }
 
 bool jwt_in_group(const struct jwt_claims *claims, struct slice group)

@@ -19,8 +19,9 @@ struct jwt_rules {
  * token is from the future. */
 #define JWT_ISSUED_AHEAD_S 60
 
-#define JWT_GROUPS_MAX  128 /* a Cognito user may be in 100 */
-#define JWT_SUBJECT_MAX 128 /* bytes; a UUID in fact */
+#define JWT_GROUPS_MAX   128 /* a Cognito user may be in 100 */
+#define JWT_SUBJECT_MAX  128 /* bytes; a UUID in fact */
+#define JWT_USERNAME_MAX 128 /* characters; Cognito has the same limit */
 
 /* What a verified token says. Texts live in the arena; one that is absent is empty. Times are Unix
  * seconds; 0 is an absent one. */
@@ -36,12 +37,17 @@ struct jwt_claims {
 };
 
 /* Judges a token at the time `now_s`. Errors, in the order of the checks: those of jws_verify();
- * ERR_TOKEN_CLAIMS for a claim that is missing (sub, iss, token_use, client_id, exp) or of the
- * wrong type; ERR_TOKEN_WRONG_ISSUER, ERR_TOKEN_WRONG_USE, ERR_TOKEN_WRONG_CLIENT,
- * ERR_TOKEN_EXPIRED from the second `exp` on, ERR_TOKEN_NOT_YET_VALID. */
+ * ERR_TOKEN_CLAIMS for a claim that is missing (sub, iss, token_use, client_id, exp), of the wrong
+ * type, or beyond the limits above; ERR_TOKEN_WRONG_ISSUER, ERR_TOKEN_WRONG_USE,
+ * ERR_TOKEN_WRONG_CLIENT, ERR_TOKEN_EXPIRED from the second `exp` on, ERR_TOKEN_NOT_YET_VALID. */
 bool jwt_verify(const struct jws_keys *keys, const struct jwt_rules *rules, int64_t now_s,
                 struct slice token, struct arena *arena, struct jwt_claims *ret,
                 struct err *err) MUST_USE;
+
+/* The same for the payload alone of a token whose signature is known to be good. Errors:
+ * ERR_TOKEN_MALFORMED when it is no JSON object (json_object.h), and as above. */
+bool jwt_judge(const struct jwt_rules *rules, int64_t now_s, struct slice payload,
+               struct arena *arena, struct jwt_claims *ret, struct err *err) MUST_USE;
 
 bool jwt_in_group(const struct jwt_claims *claims, struct slice group);
 

@@ -134,9 +134,8 @@ bool container_token(const char *token, const char *token_file, struct arena *ar
     struct slice value = slice_from_cstr(token);
     if (token_file && *token_file && !read_token_file(token_file, arena, &value, err))
         return false;
-    if (value.len > 0 && !is_printable(value) &&
-        (slice_contains_byte(value, '\r') || slice_contains_byte(value, '\n') ||
-         slice_contains_byte(value, '\0')))
+    if (slice_contains_byte(value, '\r') || slice_contains_byte(value, '\n') ||
+        slice_contains_byte(value, '\0'))
         return err_fail(err, &ERR_CREDENTIALS_ABSENT,
                         "the container's authorization token holds a line break");
     *ret = value.len > 0 ? value : (struct slice){0};

@@ -29,7 +29,11 @@ struct err {
     X(ERR_NOT_FOUND, 404, "not_found", "There is nothing at this address.")                        \
     X(ERR_METHOD_NOT_ALLOWED, 405, "method_not_allowed",                                           \
       "This address does not support the method; Allow lists those it does.")                      \
+    X(ERR_NOT_ACCEPTABLE, 406, "not_acceptable",                                                   \
+      "This address has no answer of a type that Accept names.")                                   \
     X(ERR_BODY_TOO_LARGE, 413, "body_too_large", "The request body is larger than allowed.")       \
+    X(ERR_MEDIA_TYPE, 415, "media_type_unsupported",                                               \
+      "The request body is of a type that this address does not read.")                            \
     X(ERR_BODY_INVALID, 422, "body_invalid", "The request body does not match its schema.")        \
     X(ERR_INTERNAL, 500, "internal", "The service failed; the fault has been logged.")             \
     X(ERR_DATABASE_BUSY, 503, "database_busy",                                                     \

@@ -63,6 +63,12 @@ static int64_t now_ms(const struct db *db)
     return world_monotonic_ms(db->world);
 }
 
+/* The longest that a statement may take. */
+static int64_t limit_ms(const struct db *db)
+{
+    return (int64_t)db->options.target.io_timeout_s * MS_PER_S;
+}
+
 static void disconnect(struct db *db)
 {
     if (db->connected)
@@ -223,10 +229,10 @@ bool db_read(struct db *db, const struct sql *sql, struct db_rows *ret, struct e
     struct db_rows rows = {.db = db};
     if (!sql_ready(sql, err) || !ensure_connected(db, err))
         return false;
-    int64_t started_ms = now_ms(db), limit_ms = (int64_t)db->options.target.io_timeout_s * MS_PER_S;
+    int64_t started_ms = now_ms(db);
     unsigned number = run_once(db, buf_slice(&sql->text), &rows.result);
     bool again = is_loss(number) && !db->in_transaction && !db->options.keep &&
-                 now_ms(db) - started_ms < limit_ms / 2;
+                 now_ms(db) - started_ms < limit_ms(db) / 2;
     if (again) {
         disconnect(db);
         if (!connect_now(db, err))
@@ -422,7 +428,10 @@ void db_rollback(struct db *db)
 bool db_transact(struct db *db, db_steps *steps, void *arg, struct err *err)
 {
     struct err failed = {.kind = &ERR_DATABASE_BUSY};
+    int64_t end_ms = now_ms(db) + limit_ms(db) / 2;
     for (int i = 0; i < TRANSACT_TRIES && failed.kind == &ERR_DATABASE_BUSY; i++) {
+        if (i > 0 && now_ms(db) >= end_ms)
+            break;
         failed = (struct err){0};
         if (db_begin(db, &failed) && steps(arg, &failed) && db_commit(db, &failed))
             return true;

@@ -96,8 +96,9 @@ bool db_commit(struct db *db, struct err *err) MUST_USE;
 void db_rollback(struct db *db); /* fine without a transaction */
 
 /* Runs `steps` as one transaction: commits when it returns true, else rolls back. When that was for
- * ERR_DATABASE_BUSY everything is done again, a few times, so `steps` must start from the beginning
- * each time it is called. Errors: of db_begin(), `steps`, db_commit(). */
+ * ERR_DATABASE_BUSY everything is done again, a few times, unless half the time limit of a
+ * statement was waited already; so `steps` must start from the beginning each time it is called.
+ * Errors: of db_begin(), `steps`, db_commit(). */
 typedef bool db_steps(void *arg, struct err *err);
 bool db_transact(struct db *db, db_steps *steps, void *arg, struct err *err) MUST_USE;
 

@@ -69,3 +69,11 @@ void route_add_allow(struct buf *out, unsigned allowed)
         between = ", ";
     }
 }
+
+const char *route_body_type(const struct route *route, size_t i)
+{
+    /* RFC 7396 gives PATCH a type of its own; the general one is understood as well. */
+    static const char *const types[] = {"application/json", "application/merge-patch+json"};
+    size_t count = !route->body ? 0 : route->method == HTTP_PATCH ? 2 : 1;
+    return i < count ? types[i] : NULL;
+}

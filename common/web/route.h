@@ -27,6 +27,9 @@ enum route_scope {
 enum route_need {
     ROUTE_IF_MATCH = 1 << 0,   /* 428 without If-Match: nobody overwrites what they have not seen */
     ROUTE_IDEMPOTENT = 1 << 1, /* an Idempotency-Key makes a repeated request safe */
+    ROUTE_ETAG = 1 << 2,       /* the answer has a strong ETag; GET honours If-None-Match */
+    ROUTE_PAGE = 1 << 3,       /* answers text/html as well, to whom Accept names it */
+    ROUTE_OR_503 = 1 << 4,     /* answers in the same form with status 503 when not all is well */
 };
 
 enum route_answer_form { ANSWER_NONE, ANSWER_ONE, ANSWER_LIST };
@@ -36,6 +39,7 @@ struct route_answer {
     int status;
     enum route_answer_form form;
     const struct view *view; /* of the object, or of each item; NULL: a form of its own */
+    const struct view *more; /* of a list: members beside the items, there only when asked for */
 };
 
 struct route {
@@ -48,7 +52,10 @@ struct route {
     const struct schema *body;       /* NULL: the route reads none by table */
     size_t body_limit;               /* bytes; 0: a body is read away and ignored */
     struct route_answer answer;
-    const char *summary; /* one line, for people and the API document */
+    const char *summary;   /* one line, for people and the API document */
+    const char *operation; /* its name in the API document, which clients' code is made from */
+    /* What else it may answer with: kinds that no other column implies; NULL ends them. */
+    const struct err_kind *const *errors;
 };
 
 struct route_table {
@@ -66,6 +73,9 @@ struct route_match {
  * Errors: ERR_BAD_REQUEST when a segment of a matching path is not valid percent-encoded UTF-8. */
 bool route_find(const struct route_table *table, const struct request *req, struct arena *arena,
                 struct route_match *ret, struct err *err) MUST_USE;
+
+/* The media types that the route reads by its schema, one after the other; NULL: no more. */
+const char *route_body_type(const struct route *route, size_t i);
 
 /* "GET, HEAD" from the mask of a match. */
 void route_add_allow(struct buf *out, unsigned allowed);

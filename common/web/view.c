@@ -18,6 +18,8 @@ static void add_value(struct buf *out, const struct view_field *field, const voi
         buf_add_i64(out, *(const int64_t *)at);
     else if (field->kind == VIEW_KIND_BOOL)
         buf_add(out, *(const bool *)at ? SLICE("true") : SLICE("false"));
+    else if (field->kind == VIEW_KIND_ONE)
+        view_write(out, field->view, at);
     else if (!text->ptr)
         buf_add(out, SLICE("null"));
     else if (field->kind == VIEW_KIND_JSON)
@@ -28,13 +30,20 @@ static void add_value(struct buf *out, const struct view_field *field, const voi
         json_add_string(out, *text);
 }
 
-void view_write(struct buf *out, const struct view *view, const void *row)
+void view_write_members(struct buf *out, const struct view *view, const void *row)
 {
     for (size_t i = 0; i < view->count; i++) {
         const struct view_field *field = &view->fields[i];
-        buf_add_char(out, (char)(i == 0 ? '{' : ','));
+        if (i > 0)
+            buf_add_char(out, ',');
         buf_add(out, field->opening);
         add_value(out, field, (const char *)row + field->offset);
     }
+}
+
+void view_write(struct buf *out, const struct view *view, const void *row)
+{
+    buf_add_char(out, '{');
+    view_write_members(out, view, row);
     buf_add_char(out, '}');
 }

@@ -15,9 +15,10 @@ static void add_cache_rules(struct ctx *ctx)
         reply_header(ctx->reply, "Vary", SLICE("Authorization"));
 }
 
-void api_init(const char *shop_currency, struct api *ret)
+bool api_init(const char *shop_currency, struct api *ret, struct err *err)
 {
     *ret = (struct api){.shop_currency = shop_currency};
+    return openapi_make(shop_currency, &ret->document, err);
 }
 
 bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count, struct err *err)
@@ -28,6 +29,7 @@ bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count,
 void api_done(struct api *api)
 {
     mac_ring_wipe(&api->cursor_keys);
+    openapi_done(&api->document);
 }
 
 bool ctx_query(struct ctx *ctx, void *ret, struct err *err)
@@ -62,17 +64,21 @@ bool reply_json(struct ctx *ctx, int status, struct err *err)
     return reply_body(ctx, status, "application/json", err);
 }
 
+bool reply_unchanged(struct ctx *ctx, struct slice etag)
+{
+    reply_header(ctx->reply, "ETag", etag);
+    if (!etag_listed(ctx->request->if_none_match, etag))
+        return false;
+    add_cache_rules(ctx);
+    ctx->reply->status = 304;
+    return true;
+}
+
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err)
 {
-    if (etag) {
-        reply_header(ctx->reply, "ETag", *etag);
-        if (etag_listed(ctx->request->if_none_match, *etag)) {
-            add_cache_rules(ctx);
-            ctx->reply->status = 304;
-            return true;
-        }
-    }
+    if (etag && reply_unchanged(ctx, *etag))
+        return true;
     view_write(&ctx->reply->body, view, row);
     return reply_json(ctx, 200, err);
 }

@@ -14,16 +14,19 @@
 #include "common/web/view.h"
 #include "fcgi/api/caller.h"
 #include "fcgi/api/cursor.h"
+#include "fcgi/api/openapi.h"
 
 /* What is made once per worker. */
 struct api {
     const char *shop_currency;
     struct authenticator authenticator;
     struct mac_ring cursor_keys;
+    struct openapi document;
 };
 
-/* Without an authenticator and keys at first. Wipe with api_done(). */
-void api_init(const char *shop_currency, struct api *ret);
+/* Without an authenticator and keys at first. Release with api_done(), also after a failure.
+ * Errors: ERR_INTERNAL. */
+bool api_init(const char *shop_currency, struct api *ret, struct err *err) MUST_USE;
 /* Derives the keys from the application's secrets: the first is the current one, those behind it
  * are still accepted. On failure the keys stay as they were. Errors: ERR_INTERNAL. */
 bool api_set_secrets(struct api *api, const struct slice *secrets, size_t count,
@@ -50,6 +53,8 @@ bool ctx_body(struct ctx *ctx, void *ret, struct err *err) MUST_USE;
 bool ctx_id(const struct ctx *ctx, size_t index, const struct err_kind *absent, int64_t *ret,
             struct err *err) MUST_USE;
 
+/* Sets the ETag; true when the client has that already, and the answer is a complete 304. */
+bool reply_unchanged(struct ctx *ctx, struct slice etag);
 /* Answers 200 with one row; with `etag` (may be NULL) 304 when the client has it already. */
 bool reply_row(struct ctx *ctx, const struct view *view, const void *row, const struct slice *etag,
                struct err *err) MUST_USE;

@@ -12,7 +12,7 @@
  * sends `If-Match: *` or a list of tags is not told at once. */
 #define EDIT_TRIES 3
 
-/* What is done; the order is that of `action_names`. */
+/* What is done; the names are those of PRODUCT_ACTION_NAMES. */
 enum action { CREATED, CHANGED, DELETED, RESTORED };
 static const char *const action_names[] = {"created", "changed", "deleted", "restored"};
 

@@ -8,11 +8,21 @@
 /* As many of the longest changes as fit an answer. */
 #define LIMIT_MAX     50
 
+/* What product_changes_write() makes. */
+static const char changes_schema[] =
+    "\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\","
+    "\"additionalProperties\":false,\"required\":[\"before\",\"after\"],\"properties\":{"
+    "\"before\":{\"type\":[\"string\",\"integer\",\"null\"]},"
+    "\"after\":{\"type\":[\"string\",\"integer\",\"null\"]}}}";
 static const struct view_field change_fields[] = {
-    VIEW_FIELD(audit_event, id, I64),          VIEW_FIELD(audit_event, action, TEXT),
-    VIEW_FIELD(audit_event, version, I64),     VIEW_FIELD(audit_event, at, TIME),
-    VIEW_FIELD(audit_event, user_id, TEXT),    VIEW_FIELD(audit_event, username, TEXT),
-    VIEW_FIELD(audit_event, request_id, TEXT), VIEW_FIELD(audit_event, changes, JSON),
+    VIEW_FIELD(audit_event, id, I64),
+    VIEW_FIELD(audit_event, action, TEXT, .choices = PRODUCT_ACTION_NAMES),
+    VIEW_FIELD(audit_event, version, I64),
+    VIEW_FIELD(audit_event, at, TIME),
+    VIEW_FIELD(audit_event, user_id, TEXT, .nullable = true),
+    VIEW_FIELD(audit_event, username, TEXT, .nullable = true),
+    VIEW_FIELD(audit_event, request_id, TEXT),
+    VIEW_FIELD(audit_event, changes, JSON, .schema = changes_schema),
 };
 const struct view change_view = {"Change", ARRAY(change_fields)};
 

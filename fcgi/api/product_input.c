@@ -9,7 +9,7 @@ static const struct field fields[] = {
     FIELD_I64(product_input, price_minor, REQUIRED, 0, PRODUCT_PRICE_MAX),
     FIELD_KEY(product_input, currency, OPTIONAL, 3, 3),
     FIELD_I64(product_input, stock, REQUIRED, 0, PRODUCT_STOCK_MAX),
-    FIELD_CHOICE(product_input, status, OPTIONAL, "active|draft"),
+    FIELD_CHOICE(product_input, status, OPTIONAL, PRODUCT_STATUS_NAMES),
 };
 const struct schema product_input_schema = {"ProductInput", ARRAY(fields), .patch = false};
 const struct schema product_patch_schema = {"ProductPatch", ARRAY(fields), .patch = true};

@@ -8,6 +8,8 @@
 #define PRODUCT_PRICE_MAX INT64_C(999999999999)
 #define PRODUCT_STOCK_MAX INT64_C(999999999)
 
+#define PRODUCT_STATUS_NAMES "active|draft"
+
 struct product_input {
     struct slice sku, name, description, brand /* ptr NULL: none */, category, currency;
     int64_t price_minor, stock;

@@ -8,15 +8,32 @@
 #define LIMIT_MAX     100
 
 static const struct view_field product_fields[] = {
-    VIEW_FIELD(product, id, I64),          VIEW_FIELD(product, sku, TEXT),
-    VIEW_FIELD(product, name, TEXT),       VIEW_FIELD(product, description, TEXT),
-    VIEW_FIELD(product, brand, TEXT),      VIEW_FIELD(product, category, TEXT),
-    VIEW_FIELD(product, price_minor, I64), VIEW_FIELD(product, currency, TEXT),
-    VIEW_FIELD(product, stock, I64),       VIEW_FIELD(product, in_stock, BOOL),
-    VIEW_FIELD(product, status, TEXT),     VIEW_FIELD(product, version, I64),
-    VIEW_FIELD(product, created_at, TIME), VIEW_FIELD(product, updated_at, TIME),
+    VIEW_FIELD(product, id, I64),
+    VIEW_FIELD(product, sku, TEXT),
+    VIEW_FIELD(product, name, TEXT),
+    VIEW_FIELD(product, description, TEXT),
+    VIEW_FIELD(product, brand, TEXT, .nullable = true),
+    VIEW_FIELD(product, category, TEXT),
+    VIEW_FIELD(product, price_minor, I64),
+    VIEW_FIELD(product, currency, TEXT),
+    VIEW_FIELD(product, stock, I64),
+    VIEW_FIELD(product, in_stock, BOOL),
+    VIEW_FIELD(product, status, TEXT, .choices = PRODUCT_STATUS_NAMES "|" PRODUCT_DELETED),
+    VIEW_FIELD(product, version, I64),
+    VIEW_FIELD(product, created_at, TIME),
+    VIEW_FIELD(product, updated_at, TIME),
 };
 const struct view product_view = {"Product", ARRAY(product_fields)};
+
+struct total {
+    int64_t total;
+    bool total_is_estimate;
+};
+static const struct view_field total_fields[] = {
+    VIEW_FIELD(total, total, I64),
+    VIEW_FIELD(total, total_is_estimate, BOOL),
+};
+const struct view product_total_view = {"Total", ARRAY(total_fields)};
 
 enum include { INCLUDE_TOTAL = 1 << 0 };
 
@@ -85,8 +102,9 @@ static bool write_total(struct ctx *ctx, const struct product_filter *filter, st
     if (!product_count(ctx->db, ctx->arena, filter, &total, err))
         return false;
     bool beyond = total > PRODUCT_COUNT_MAX;
-    json_add_member_i64(body, "total", beyond ? PRODUCT_COUNT_MAX : total);
-    json_add_member_bool(body, "total_is_estimate", beyond);
+    const struct total answer = {beyond ? PRODUCT_COUNT_MAX : total, beyond};
+    buf_add_char(body, ',');
+    view_write_members(body, &product_total_view, &answer);
     return true;
 }
 

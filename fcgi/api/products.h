@@ -5,7 +5,7 @@
 #include "fcgi/api/ctx.h"
 #include "fcgi/api/products_store.h"
 
-extern const struct view product_view;
+extern const struct view product_view, product_total_view;
 extern const struct query_table product_list_query;
 route_handler product_list_handler, product_show_handler;
 

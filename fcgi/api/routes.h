@@ -6,6 +6,8 @@
 #include "common/web/route.h"
 
 extern const struct route_table api_routes;
+/* What the master answers, for the API document; these rows have no handler. */
+extern const struct route_table master_routes;
 
 /* The largest request body any route takes, in bytes. */
 size_t api_body_limit(void);

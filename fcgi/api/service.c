@@ -1,21 +1,6 @@
 #include "fcgi/api/service.h"
 
-#include "common/base/json_write.h"
-
-/* Whether a media range of the Accept field is exactly text/html and not excluded by q=0 (RFC 9110
- * section 12.5.1). Browsers name it; programs that take anything get JSON. */
-static bool wants_html(struct slice accept)
-{
-    struct slice range, type;
-    while (slice_cut(&accept, ',', &range)) {
-        slice_cut(&range, ';', &type);
-        if (!slice_equal_ignore_case(slice_trim(type), SLICE("text/html")))
-            continue;
-        struct slice quality = slice_trim(range);
-        return !slice_equal(quality, SLICE("q=0")) && !slice_equal(quality, SLICE("q=0.0"));
-    }
-    return false;
-}
+#include "common/web/media.h"
 
 static bool write_page(struct ctx *ctx, struct err *err)
 {
@@ -26,26 +11,52 @@ static bool write_page(struct ctx *ctx, struct err *err)
         "<li><a href=\"/v1/products\">Products</a></li>\n"
         "<li><a href=\"/v1/products?sort=price&amp;in_stock=true\">Products in stock by price</a>"
         "</li>\n<li><a href=\"/v1/categories\">Categories</a></li>\n"
-        "<li><a href=\"/health/live\">Health</a></li>\n</ul></body></html>\n";
+        "<li><a href=\"/docs\">Documentation of the API</a>, and the <a href=\"/openapi.json\">"
+        "document</a> behind it</li>\n<li><a "
+        "href=\"/health/live\">Health</a></li>\n</ul></body></html>\n";
     buf_add_cstr(&ctx->reply->body, page);
     return reply_body(ctx, 200, "text/html; charset=utf-8", err);
 }
 
+struct links {
+    struct slice products, categories, document, docs, health;
+};
+struct service {
+    struct slice service, version, currency;
+    struct links links;
+};
+
+static const struct view_field link_fields[] = {
+    VIEW_FIELD(links, products, TEXT), VIEW_FIELD(links, categories, TEXT),
+    VIEW_FIELD(links, document, TEXT), VIEW_FIELD(links, docs, TEXT),
+    VIEW_FIELD(links, health, TEXT),
+};
+static const struct view links_view = {"Links", ARRAY(link_fields)};
+
+static const struct view_field service_fields[] = {
+    VIEW_FIELD(service, service, TEXT),
+    VIEW_FIELD(service, version, TEXT),
+    VIEW_FIELD(service, currency, TEXT),
+    VIEW_FIELD(service, links, ONE, .view = &links_view),
+};
+const struct view service_view = {"Service", ARRAY(service_fields)};
+
 bool service_handler(struct ctx *ctx, struct err *err)
 {
-    struct buf *body = &ctx->reply->body;
     reply_header(ctx->reply, "Vary", SLICE("Accept"));
-    if (wants_html(ctx->request->accept))
+    /* Browsers name it; programs that take anything get JSON. */
+    if (media_names(ctx->request->accept, SLICE("text/html")) ||
+        !media_accepts(ctx->request->accept, SLICE("application/json")))
         return write_page(ctx, err);
-    buf_add_char(body, '{');
-    json_add_member(body, "service", SLICE("cbu"));
-    json_add_member(body, "version", SLICE(CBU_VERSION));
-    json_add_member(body, "currency", slice_from_cstr(ctx->api->shop_currency));
-    json_add_name(body, "links");
-    buf_add_char(body, '{');
-    json_add_member(body, "products", SLICE("/v1/products"));
-    json_add_member(body, "categories", SLICE("/v1/categories"));
-    json_add_member(body, "health", SLICE("/health/live"));
-    buf_add(body, SLICE("}}"));
-    return reply_json(ctx, 200, err);
+    const struct service service = {
+        .service = SLICE("cbu"),
+        .version = SLICE(CBU_VERSION),
+        .currency = slice_from_cstr(ctx->api->shop_currency),
+        .links = {.products = SLICE("/v1/products"),
+                  .categories = SLICE("/v1/categories"),
+                  .document = SLICE("/openapi.json"),
+                  .docs = SLICE("/docs"),
+                  .health = SLICE("/health/live")},
+    };
+    return reply_row(ctx, &service_view, &service, NULL, err);
 }

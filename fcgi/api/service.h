@@ -4,6 +4,7 @@
 
 #include "fcgi/api/ctx.h"
 
+extern const struct view service_view;
 route_handler service_handler;
 
 #endif

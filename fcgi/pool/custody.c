@@ -10,8 +10,10 @@
 #define CUSTODY_MEMORY    MIB(1)
 #define PAUSE_FIRST_MS    1000
 #define PAUSE_LAST_MS     60000
-#define HURRY_AT_LEAST_MS 250  /* between two looks for one thing, however often workers ask */
-#define SUSPECT_EVERY_MS  5000 /* between two looks for credentials because of refusals */
+#define HURRY_AT_LEAST_MS 250 /* between two looks for one thing, however often workers ask */
+/* Between two looks for credentials because of refusals; a worker that was refused waits for 3 s.
+ */
+#define SUSPECT_EVERY_MS  2000
 #define APP_SECRET_MIN    32
 
 const char *custody_item_name(enum custody_item item)
@@ -195,7 +197,8 @@ static bool look_credentials(struct custody *c, bool *ret_changed, struct err *e
         return false;
     if (!credentials_live(&fetched, now_s))
         return err_fail(err, &ERR_AWS_ANSWER, "credentials that have expired");
-    if (!credentials_supersede(&c->set.credentials, &fetched, now_s))
+    /* Those that AWS refuses are worse than any others, however long they have still to live. */
+    if (!c->refused && !credentials_supersede(&c->set.credentials, &fetched, now_s))
         return true;
     *ret_changed = !credentials_equal(&c->set.credentials, &fetched);
     c->set.credentials = fetched;
@@ -447,9 +450,12 @@ bool custody_look(struct custody *c)
     state->failures = good ? 0 : state->failures + 1;
     state->due_ms = next_due_ms(c, item);
     state->looked_ms = world_monotonic_ms(c->world);
-    /* They may have been revoked before their time. */
-    if (item != CUSTODY_CREDENTIALS && err.kind == &ERR_AWS_REFUSED)
+    if (item == CUSTODY_CREDENTIALS) {
+        c->refused = c->refused && !good;
+    } else if (err.kind == &ERR_AWS_REFUSED) { /* they may have been revoked before their time */
+        c->refused = true;
         hurry(c, CUSTODY_CREDENTIALS, SUSPECT_EVERY_MS);
+    }
     if (item == CUSTODY_CREDENTIALS && changed) /* what had to do without them tries again */
         for (int i = 0; i < CUSTODY_ITEMS; i++)
             if (c->items[i].failures > 0 || i == CUSTODY_BUCKET) /* do they open it? */

@@ -40,6 +40,7 @@ struct custody {
     struct custody_state items[CUSTODY_ITEMS];
     enum bucket_state bucket;
     char bucket_error[200]; /* why it is not BUCKET_UP */
+    bool refused;           /* AWS has refused the credentials since they were last looked for */
     int64_t promote_at_ms;  /* monotonic: when the new application secret begins to sign */
     /* Connects with a login, to see whether the database takes it. A seam for tests. */
     bool (*try_login)(void *ctx, const struct db_target *target, struct err *err);

@@ -90,34 +90,29 @@ uint64_t key_board_hash(struct slice kid)
     return hash;
 }
 
-/* How many different kids are waited for; `*ret_known`: `hash` is one of them. */
-static size_t count_kids(const struct key_board *board, uint64_t hash, int64_t now_ms,
-                         bool *ret_known)
+/* How many workers wait; `*ret_known`: one of them does for `hash`. */
+static size_t count_waiting(const struct key_board *board, uint64_t hash, int64_t now_ms,
+                            bool *ret_known)
 {
-    uint64_t kids[WORKERS_MAX];
     size_t count = 0;
     *ret_known = false;
     for (size_t i = 0; i < WORKERS_MAX; i++) {
         uint64_t mark = atomic_load(&board->waiting[i]);
-        size_t k = 0;
         if (!is_live(mark, now_ms))
             continue;
         *ret_known = *ret_known || is_about(mark, hash);
-        while (k < count && !is_about(mark, kids[k]))
-            k++;
-        if (k == count)
-            kids[count++] = mark;
+        count++;
     }
     return count;
 }
 
 /* Two who enter at the same moment may both find the last place free: one too many does no harm. */
-int key_board_enter(struct key_board *board, uint64_t hash, size_t kids_max, int64_t now_ms,
+int key_board_enter(struct key_board *board, uint64_t hash, size_t places, int64_t now_ms,
                     int64_t wait_s)
 {
     uint64_t mine = make_mark(hash, now_ms, wait_s + 1);
-    bool known;
-    if (count_kids(board, hash, now_ms, &known) >= kids_max && !known)
+    bool known, trusted = now_ms >= atomic_load(&board->doubted_until_ms);
+    if (count_waiting(board, hash, now_ms, &known) >= places && !(known && trusted))
         return -1;
     for (int i = 0; i < WORKERS_MAX; i++) {
         uint64_t there = atomic_load(&board->waiting[i]);
@@ -137,6 +132,7 @@ void key_board_leave(struct key_board *board, int place)
 void key_board_punish(struct key_board *board, uint64_t hash, int64_t now_ms, int64_t penalty_s)
 {
     atomic_store(&board->penalties[hash >> 56], make_mark(hash, now_ms, penalty_s));
+    atomic_store(&board->doubted_until_ms, now_ms + penalty_s * MS_PER_S);
 }
 
 bool key_board_is_punished(const struct key_board *board, uint64_t hash, int64_t now_ms)

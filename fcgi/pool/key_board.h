@@ -27,6 +27,7 @@ struct key_board {
      * Each is one word, so that no writer can leave half of one; 0 is none. */
     _Atomic uint64_t waiting[WORKERS_MAX];     /* kids that workers wait for at this moment */
     _Atomic uint64_t penalties[KEY_PENALTIES]; /* kids that a fetch has just not brought */
+    _Atomic int64_t doubted_until_ms;          /* monotonic: as long as any of these counts */
 };
 
 /* ---- the keeper ---- */
@@ -58,10 +59,11 @@ enum key_outcome { KEY_PENDING, KEY_FETCHED, KEY_FETCH_FAILED };
 enum key_outcome key_board_outcome(const struct key_board *board, uint64_t ask);
 
 /* Takes a place among those who wait, until key_board_leave(). Kids that nobody has heard of must
- * not stop all workers, so at most `kids_max` different ones are waited for at a time; a kid that
- * somebody waits for already may be waited for by all. -1: no place. A worker that dies leaves its
- * place to whoever comes after `wait_s`. */
-int key_board_enter(struct key_board *board, uint64_t hash, size_t kids_max, int64_t now_ms,
+ * not stop all workers, so at most `places` of them wait at a time. Only while no kid is punished,
+ * which is as it is when a pool rotates its keys, a kid that somebody waits for already may be
+ * waited for by all. -1: no place. A worker that dies leaves its place to whoever comes after
+ * `wait_s`. */
+int key_board_enter(struct key_board *board, uint64_t hash, size_t places, int64_t now_ms,
                     int64_t wait_s) MUST_USE;
 void key_board_leave(struct key_board *board, int place);
 

@@ -18,6 +18,7 @@ bool key_keeper_is_wanted(const struct conf *conf)
     return conf->cognito_user_pool_id[0] != '\0';
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the builder writes through it. */
 static bool write_url(const struct conf *conf, char *ret, size_t cap)
 {
     struct buf out = {ret, 0, cap, false};

@@ -2,6 +2,7 @@
 
 #include "common/base/json_write.h"
 #include "common/web/problem.h"
+#include "fcgi/api/health.h"
 #include "fcgi/pool/keeper.h"
 
 struct tally {
@@ -175,33 +176,28 @@ static void write_status(const struct status_source *s, int64_t now_ms, struct r
     buf_add_char(out, '}');
 }
 
-static void write_check(struct buf *out, const char *name, bool ok, const char *detail)
+static struct health_check health(bool ok, const char *good, const char *bad)
 {
-    json_add_name(out, name);
-    buf_add_char(out, '{');
-    json_add_member_bool(out, "ok", ok);
-    json_add_member(out, "detail", slice_from_cstr(detail));
-    buf_add_char(out, '}');
+    return (struct health_check){ok, slice_from_cstr(ok ? good : bad)};
 }
 
 static void write_ready(const struct status_source *s, int64_t now_ms, struct reply *reply)
 {
     struct snapshot seen = fresh_snapshot(s, now_ms);
     struct tally workers = count_workers(s);
-    struct buf *out = &reply->body;
-    bool database = seen.database == DATABASE_UP, pool = workers.idle + workers.busy > 0;
-    bool secrets = !seen.missing[0];
-    bool ready = database && secrets && pool && !s->pool->stopping;
+    const char *database = database_state_name(seen.database);
+    struct health_ready page = {
+        .checks = {
+            .database = health(seen.database == DATABASE_UP, database, database),
+            .secrets = health(!seen.missing[0], "known", seen.missing),
+            .workers = health(workers.idle + workers.busy > 0, "answering", "none is running"),
+            .pool = health(!s->pool->stopping, "serving", "stopping"),
+        }};
+    const struct health_checks *c = &page.checks;
+    bool ready = c->database.ok && c->secrets.ok && c->workers.ok && c->pool.ok;
+    page.status = ready ? SLICE("ready") : SLICE("unready");
     reply->status = ready ? 200 : 503;
-    buf_add_char(out, '{');
-    json_add_member(out, "status", ready ? SLICE("ready") : SLICE("unready"));
-    json_add_name(out, "checks");
-    buf_add_char(out, '{');
-    write_check(out, "database", database, database_state_name(seen.database));
-    write_check(out, "secrets", secrets, secrets ? "known" : seen.missing);
-    write_check(out, "workers", pool, pool ? "answering" : "none is running");
-    write_check(out, "pool", !s->pool->stopping, s->pool->stopping ? "stopping" : "serving");
-    buf_add(out, SLICE("}}"));
+    view_write(&reply->body, &health_ready_view, &page);
 }
 
 void status_answer(const struct status_source *source, int64_t now_ms, const struct request *req,
@@ -215,7 +211,8 @@ void status_answer(const struct status_source *source, int64_t now_ms, const str
         problem_write(reply, req, &ERR_METHOD_NOT_ALLOWED, NULL);
         reply_header(reply, "Allow", SLICE("GET, HEAD"));
     } else if (slice_equal(req->path, SLICE("/health/live"))) {
-        buf_add(&reply->body, SLICE("{\"status\":\"ok\"}"));
+        const struct health_live live = {SLICE("ok")};
+        view_write(&reply->body, &health_live_view, &live);
     } else if (slice_equal(req->path, SLICE("/health/ready"))) {
         write_ready(source, now_ms, reply);
     } else if (slice_equal(req->path, SLICE("/status"))) {

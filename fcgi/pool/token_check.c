@@ -68,9 +68,24 @@ static bool has_keys(struct token_check *t, struct err *err)
 
 /* ---- a key that is not there ---- */
 
-static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct err *err)
+/* Whether the keeper has published it since the keys in use. */
+static bool has_come(const struct token_check *t, struct slice kid)
 {
-    int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_S * MS_PER_S;
+    struct key_set set;
+    if (key_board_version(&t->vault->keys) == t->version)
+        return false;
+    key_board_read(&t->vault->keys, &set);
+    for (size_t i = 0; i < set.keys.count; i++)
+        if (slice_equal(slice_from_cstr(set.keys.keys[i].kid), kid))
+            return true;
+    return false;
+}
+
+/* Ends as soon as the key is there, by whoever's fetch: those who wait on would keep the places
+ * from those who need them. */
+static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct slice kid, struct err *err)
+{
+    int64_t end_ms = world_monotonic_ms(t->world) + TOKEN_WAIT_MS;
     for (;;) {
         switch (key_board_outcome(&t->vault->keys, ask)) {
         case KEY_FETCHED:
@@ -78,6 +93,8 @@ static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct err *err)
         case KEY_FETCH_FAILED:
             return err_fail(err, &ERR_KEYS_UNAVAILABLE, "unknown key, and the fetch failed");
         case KEY_PENDING:
+            if (has_come(t, kid))
+                return true;
             break;
         }
         if (world_monotonic_ms(t->world) > end_ms)
@@ -86,21 +103,22 @@ static bool wait_for_fetch(struct token_check *t, uint64_t ask, struct err *err)
     }
 }
 
-static bool ask(struct token_check *t, uint64_t hash, struct err *err)
+static bool ask(struct token_check *t, uint64_t hash, struct slice kid, struct err *err)
 {
     uint64_t number = 0;
     bool ring = false;
     struct key_board *board = &t->vault->keys;
-    size_t kids_max = (size_t)(t->conf->workers + 1) / 2; /* the others go on serving */
-    int place = key_board_enter(board, hash, kids_max, world_monotonic_ms(t->world), TOKEN_WAIT_S);
+    size_t places = (size_t)(t->conf->workers + 1) / 2; /* the others go on serving */
+    int place = key_board_enter(board, hash, places, world_monotonic_ms(t->world),
+                                TOKEN_WAIT_MS / MS_PER_S);
     if (place < 0)
-        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "too many unknown keys at a time");
+        return err_fail(err, &ERR_KEYS_UNAVAILABLE, "too many workers wait for unknown keys");
     bool asked = key_board_ask(board, &number, &ring);
     if (!asked)
         err_fail(err, &ERR_KEYS_UNAVAILABLE, "unknown key, and the last fetch failed");
     if (ring)
         vault_ring(t->vault);
-    bool fetched = asked && wait_for_fetch(t, number, err);
+    bool fetched = asked && wait_for_fetch(t, number, kid, err);
     key_board_leave(board, place);
     return fetched;
 }
@@ -112,7 +130,7 @@ static bool find_out(struct token_check *t, struct slice kid, struct err *err)
     uint64_t before = t->version, hash = key_board_hash(kid);
     if (key_board_is_punished(board, hash, world_monotonic_ms(t->world)))
         return err_fail(err, &ERR_TOKEN_UNKNOWN_KEY, "kid %.*s, asked for before", SLICE_ARG(kid));
-    if (!ask(t, hash, err) || !has_keys(t, err))
+    if ((!has_come(t, kid) && !ask(t, hash, kid, err)) || !has_keys(t, err))
         return false;
     return t->version != before ||
            err_fail(err, &ERR_INTERNAL, "a fetch that nobody has published");

@@ -9,7 +9,7 @@
 #include "fcgi/pool/vault.h"
 
 /* A token by an unknown key: for so long its request waits for the keeper's fetch. */
-#define TOKEN_WAIT_S    3
+#define TOKEN_WAIT_MS   3000
 /* A kid that a fetch did not bring is not asked for again for so long. */
 #define TOKEN_PENALTY_S 10
 
@@ -17,7 +17,7 @@ struct token_check {
     const struct conf *conf;
     const struct world *world;
     struct vault *vault;
-    char issuer[256];
+    char issuer[512];
     struct jwt_rules rules;
     struct jws_keys *keys; /* NULL: none yet */
     uint64_t version;      /* of the set that `keys` is made of */

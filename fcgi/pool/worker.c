@@ -156,11 +156,11 @@ static bool open_worker(struct worker *w, struct err *err)
     if (FCGX_Init() != 0)
         return err_fail(err, &ERR_INTERNAL, "libfcgi did not start");
     set_signals(w);
-    if (!arena_init(&w->arena, REQUEST_MEMORY, err) ||
+    if (!api_init(w->conf->shop_currency, &w->api, err) ||
+        !arena_init(&w->arena, REQUEST_MEMORY, err) ||
         !arena_init(&w->answer_memory, ANSWER_MAX, err) || !open_epoll(w, err) ||
         !settings_database(w->conf, w->conf->database_url, &options, err))
         return false;
-    api_init(w->conf->shop_currency, &w->api);
     token_check_init(w->conf, w->world, w->vault, &w->tokens);
     w->api.authenticator = token_check_authenticator(&w->tokens);
     options.login = login;

@@ -10,7 +10,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from .aws import MIGRATE, Aws
+from .aws import COGNITO, MIGRATE, Aws
+from .cognito import Cognito
 from .database import ADMIN_USER, ROOT, SERVING_USER, Database
 from .folder import Folder
 from .process import Process, StackError, start, tail
@@ -29,9 +30,10 @@ def stop_timeout_s() -> int:
 class App:
     """`cbu serve` of one data folder, and the commands that prepare its database."""
 
-    def __init__(self, folder: Folder, database: Database, aws: Aws) -> None:
+    def __init__(self, folder: Folder, database: Database, aws: Aws, cognito: Cognito) -> None:
         self.folder = folder
         self.aws = aws
+        self.cognito = cognito
         self.database = database
         # Another build of the program, an instrumented one for instance.
         self.program = Path(os.environ.get("CBU") or ROOT / "build/cbu").absolute()
@@ -49,8 +51,13 @@ class App:
                 "DATABASE_URL": self.database.url_without_password(SERVING_USER),
                 **self.aws.settings(),
             }
+        if self.cognito.is_wanted and self.aws.is_wanted:
+            own["COGNITO_CLIENT_SECRET_ARN"] = COGNITO
+        elif self.cognito.is_wanted:
+            own["COGNITO_CLIENT_SECRET"] = self.cognito.client_secret
         return {
             **own,
+            **self.cognito.settings(),
             "DATABASE_CA_FILE": str(self.database.ca_file),
             "FCGI_SOCKET": str(self.folder.socket("fcgi")),
             "STATUS_SOCKET": str(self.folder.socket("status")),
@@ -111,6 +118,7 @@ class App:
                 env.pop(name, None)
         if self.aws.is_wanted:
             env.pop("APP_JWT_SECRET", None)
+            env.pop("COGNITO_CLIENT_SECRET", None)
         return env
 
     def _command(

@@ -19,6 +19,7 @@ from .process import Process, free_port, start
 SERVER = Path(__file__).with_name("aws_server.py")
 ARN = "arn:aws:secretsmanager:us-east-2:000000000000:secret:cbu"
 DATABASE, MIGRATE, APP = f"{ARN}/database", f"{ARN}/migrate", f"{ARN}/app"
+COGNITO = f"{ARN}/cognito"
 BUCKET = "cbu-images"
 CREDENTIALS_LIFE_S = 3600
 
@@ -104,6 +105,11 @@ class Aws:
     def put_login(self, arn: str, user: str, password: str) -> None:
         state = self._load()
         _put(state, arn, json.dumps({"username": user, "password": password}))
+        self._save(state)
+
+    def put_client_secret(self, secret: str) -> None:
+        state = self._load()
+        _put(state, COGNITO, json.dumps({"client_secret": secret}))
         self._save(state)
 
     def rotate_app_key(self) -> None:

@@ -43,6 +43,14 @@ def signature(secret: str, scope: tuple[str, str, str], when: str, canonical: st
     return sign(key, text).hex()
 
 
+def is_now(when: str) -> bool:
+    try:
+        sent = calendar.timegm(time.strptime(when, "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        return False
+    return abs(time.time() - sent) <= CLOCK_LIMIT_S
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -96,10 +104,11 @@ class Handler(BaseHTTPRequestHandler):
         if not keys or self.headers.get("X-Amz-Security-Token") != keys[0]["Token"]:
             raise Refusal("UnrecognizedClientException")
         when = self.headers.get("X-Amz-Date", "")
-        sent = calendar.timegm(time.strptime(when, "%Y%m%dT%H%M%SZ"))
-        if abs(time.time() - sent) > CLOCK_LIMIT_S or service != wanted:
+        if not is_now(when) or not when.startswith(day) or service != wanted:
             raise Refusal("InvalidSignatureException")
-        fields = [f"{name}:{' '.join(self.headers[name].split())}\n" for name in names.split(";")]
+        fields = [
+            f"{name}:{' '.join(self.headers.get(name, '').split())}\n" for name in names.split(";")
+        ]
         path = quote(unquote(self.path), safe="/-_.~")
         digest = hashlib.sha256(body).hexdigest()
         canonical = "\n".join((self.command, path, "", "".join(fields), names, digest))

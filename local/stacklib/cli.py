@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from .cognito import GROUPS
 from .database import KINDS
 from .folder import PARTS, Folder
 from .follow import Parent, StopAsked, follow, stop_on_signals
 from .process import StackError
 from .stack import DEFAULT_PORT, Stack, default_data, say
 
-LOG_NAMES = ("app", "nginx", "nginx-error", "database", "aws", "migrate")
+LOG_NAMES = ("app", "nginx", "nginx-error", "database", "aws", "cognito", "migrate")
 ROTATIONS = ("database", "app-key", "credentials")
 EXIT_NOT_UP = 3
 
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         help="secrets and AWS credentials come from a stand-in for AWS, not from plain settings",
     )
     up.add_argument(
+        "--sign-in",
+        action="store_true",
+        help="with a stand-in for Cognito, whose demo users may change things (see `token`)",
+    )
+    up.add_argument(
         "--follow", action="store_true", help="stay until Ctrl-C and stop the stack then"
     )
     command("down", _down, "stops a stack", "Data is kept.")
@@ -75,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         "prints addresses, secrets and process ids as shell lines",
         'For all of it in a shell: set -a; eval "$(local/stack env)"; set +a',
     )
+    token = command(
+        "token",
+        _token,
+        "prints an access token of a demo user",
+        "It is good for an hour. The stack must have been started with --sign-in.",
+    )
+    token.add_argument("--group", choices=GROUPS, help="default: a user who may only read")
     logs = command("logs", _logs, "shows the ends of the logs")
     logs.add_argument("name", nargs="?", choices=LOG_NAMES, help="default: all of them")
     logs.add_argument("--follow", "-f", action="store_true", help="go on as they grow")
@@ -111,7 +124,13 @@ def _up(options: argparse.Namespace) -> None:
     data = _data(options)
     kind = options.db or Folder.kind_of(data) or "mariadb"
     stack = Stack.up(
-        data, kind, options.port, options.workers, empty=options.empty, aws=options.aws
+        data,
+        kind,
+        options.port,
+        options.workers,
+        empty=options.empty,
+        aws=options.aws,
+        sign_in=options.sign_in,
     )
     url = stack.nginx.url
     say(f"up: {url}  (data {stack.folder.path})")
@@ -146,6 +165,10 @@ def _status(options: argparse.Namespace) -> int:
 def _env(options: argparse.Namespace) -> None:
     for name, value in Stack.open(_data(options)).environment().items():
         say(f"{name}={shlex.quote(value)}")
+
+
+def _token(options: argparse.Namespace) -> None:
+    say(Stack.open(_data(options)).cognito.token(options.group))
 
 
 def _logs(options: argparse.Namespace) -> NoReturn:

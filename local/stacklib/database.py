@@ -214,6 +214,9 @@ class Database:
             # 64 workers and room for whoever looks on.
             "--max-connections=151",
             "--innodb-buffer-pool-size=128M",
+            # Shorter than DATABASE_IO_TIMEOUT_S, as in AWS: who waits for a lock in vain is told
+            # so, instead of losing the connection.
+            "--innodb-lock-wait-timeout=3",
             # A crash of the server loses nothing; one of the machine may lose the last second.
             "--innodb-flush-log-at-trx-commit=2",
             "--character-set-server=utf8mb4",

@@ -18,8 +18,8 @@ from .process import Process, StackError
 
 # sun_path holds 108 bytes with its NUL.
 SOCKET_PATH_LIMIT = 107
-# The second runs only in a stack that was started with --aws.
-PARTS = ("database", "aws", "app", "nginx")
+# The second runs only in a stack that was started with --aws, the third with --sign-in.
+PARTS = ("database", "aws", "cognito", "app", "nginx")
 
 
 class Folder:

@@ -46,6 +46,7 @@ class Nginx:
             "NGINX_RUN_DIR": str(self.folder.nginx),
             "NGINX_ACCESS_LOG": str(self.folder.log("nginx")),
             "NGINX_ERROR_LOG": str(self.folder.log("nginx-error")),
+            "NGINX_DOCS_DIR": str(ROOT / "build/docs-assets"),
         }
         if os.getuid() == 0:
             # Its processes must reach sockets that are root's here.

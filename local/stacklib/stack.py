@@ -1,4 +1,4 @@
-"""A whole stack: its three parts in the order they need each other."""
+"""A whole stack: its parts in the order they need each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .app import App
 from .aws import DATABASE, MIGRATE, Aws
+from .cognito import Cognito
 from .database import ADMIN_USER, KINDS, SERVING_USER, Database
 from .folder import PARTS, Folder
 from .nginx import Nginx
@@ -20,7 +21,7 @@ DEFAULT_PORT = 8000
 # How long `up` waits for the service to be ready; valgrind needs most of it.
 READY_S = 180
 # Which log tells why a part ended.
-LOGS = {"database": "database", "aws": "aws", "app": "app", "nginx": "nginx-error"}
+LOGS = {part: part for part in PARTS} | {"nginx": "nginx-error"}
 
 
 def say(text: str) -> None:
@@ -34,7 +35,8 @@ class Stack:
         self.folder = folder
         self.database = Database(folder)
         self.aws = Aws(folder)
-        self.app = App(folder, self.database, self.aws)
+        self.cognito = Cognito(folder)
+        self.app = App(folder, self.database, self.aws, self.cognito)
         self.nginx = Nginx(folder)
 
     @classmethod
@@ -44,21 +46,32 @@ class Stack:
     @property
     def parts(self) -> list[str]:
         """Those that this stack has while it is up."""
-        return [part for part in PARTS if part != "aws" or self.aws.is_wanted]
+        optional = {"aws": self.aws.is_wanted, "cognito": self.cognito.is_wanted}
+        return [part for part in PARTS if optional.get(part, True)]
 
     # ---- up ----
     @classmethod
     def up(
-        cls, data: Path, kind: str, port: int | None, workers: int | None, *, empty: bool, aws: bool
+        cls,
+        data: Path,
+        kind: str,
+        port: int | None,
+        workers: int | None,
+        *,
+        empty: bool,
+        aws: bool,
+        sign_in: bool,
     ) -> Stack:
         """Starts a stack that is down and returns when it answers; whatever was started is stopped
         again when something fails."""
         KINDS[kind].find()  # or an error, before the folder is made
+        if sign_in:
+            Cognito.find()
         stack = cls(Folder.made(data, kind))
         with stack.folder.locked(0):
             stack._refuse_live()
             stack.app.check_program()
-            stack.folder.save(port=_port(port), workers=workers, aws=aws)
+            stack.folder.save(port=_port(port), workers=workers, aws=aws, sign_in=sign_in)
             stack.nginx.check_port()
             try:
                 stack._start(workers, empty=empty)
@@ -82,6 +95,9 @@ class Stack:
         first = not self.folder.database.exists()
         say(f"{kind.title}: {'making its data, ' if first else ''}starting")
         self.database.start()
+        if self.cognito.is_wanted:
+            say("Cognito stand-in: a user pool with demo users")
+            self._start_cognito()
         if self.aws.is_wanted:
             say("AWS stand-in: credentials and secrets")
             self._start_aws()
@@ -98,7 +114,15 @@ class Stack:
         logins = {DATABASE: self.database.login(SERVING_USER)}
         logins[MIGRATE] = self.database.login(ADMIN_USER)
         self.aws.prepare(logins)
+        if self.cognito.is_wanted:
+            self.aws.put_client_secret(self.cognito.client_secret)
         self._wait("aws", self.aws.start(), self.aws.is_ready)
+
+    def _start_cognito(self) -> None:
+        self._wait("cognito", self.cognito.start(), self.cognito.is_ready)
+        self.cognito.prepare()
+        if self.folder.process("aws"):  # started before: it is told the new client's secret
+            self.aws.put_client_secret(self.cognito.client_secret)
 
     def _start_app(self, workers: int | None) -> None:
         self._wait("app", self.app.start(workers), self.app.is_ready)
@@ -133,7 +157,7 @@ class Stack:
     def _stop_part(self, part: str) -> None:
         process = self.folder.process(part)
         if process is not None:
-            parts = {"database": self.database, "aws": self.aws}
+            parts = {"database": self.database, "aws": self.aws, "cognito": self.cognito}
             parts |= {"app": self.app, "nginx": self.nginx}
             if not parts[part].stop(process):
                 say(f"{part} {process.pid} did not stop in time and was killed")
@@ -148,6 +172,8 @@ class Stack:
                 self.database.start()
             elif part == "aws":
                 self._start_aws()
+            elif part == "cognito":
+                self._start_cognito()
             elif part == "app":
                 self._start_app(self.folder.state.get("workers"))
             else:
@@ -195,6 +221,7 @@ class Stack:
         answers = {
             "database": lambda: "",
             "aws": lambda: "",
+            "cognito": lambda: "",
             "app": lambda: f"/health/ready {self.app.status('/health/ready') or 'no answer'}",
             "nginx": lambda: f"{self.nginx.url} {self.nginx.status('/health/live') or 'no answer'}",
         }

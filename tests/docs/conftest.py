@@ -39,6 +39,12 @@ class Stack:
     def url(self) -> str:
         return self.env["CBU_URL"]
 
+    def tokens(self) -> dict[str, str]:
+        """The variables that the examples take tokens from, as the text around them says."""
+        data = ("token", "--data", str(self.data))
+        editor, reader = local_stack(*data, "--group", "editors"), local_stack(*data)
+        return {"token": editor.strip(), "reader": reader.strip()}
+
     @property
     def settings(self) -> dict[str, str]:
         """An environment in which the commands of the program speak to this stack."""
@@ -48,7 +54,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     data = tmp_path_factory.mktemp("stack") / "data"
-    local_stack("up", "--data", str(data), "--port", "0", "--workers", "2")
+    local_stack("up", "--data", str(data), "--port", "0", "--workers", "2", "--sign-in")
     try:
         lines = local_stack("env", "--data", str(data)).splitlines()
         pairs = (line.split("=", 1) for line in lines)

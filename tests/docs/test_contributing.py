@@ -29,7 +29,7 @@ def _copy(to: Path) -> None:
     for each in (ROOT / "build").iterdir():
         if each.name in {"obj", "setup"}:
             shutil.copytree(each, to / "build" / each.name)
-        elif each.name in {"deps", "venv", "venv-infra"}:
+        elif each.name in {"deps", "docs-assets", "venv", "venv-contract", "venv-infra"}:
             (to / "build" / each.name).symlink_to(each)
         elif each.is_file():
             shutil.copy2(each, to / "build" / each.name)

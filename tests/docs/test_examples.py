@@ -24,10 +24,10 @@ def _curl_blocks(document: str) -> list[Block]:
     return [each for each in blocks(document) if each.language == "sh" and "curl" in each.text]
 
 
-def _run_block(block: Block, url: str, folder: Path) -> list[tuple[int, str]]:
+def _run_block(block: Block, stack: Stack, folder: Path) -> list[tuple[int, str]]:
     """Runs a block line by line in one shell; status and body of each curl, in order."""
-    script = ["set -u"]
-    for number, line in enumerate(block.text.replace(ADDRESS, url).splitlines()):
+    script = ["set -u", *(f"{name}={value}" for name, value in stack.tokens().items())]
+    for number, line in enumerate(block.text.replace(ADDRESS, stack.url).splitlines()):
         # Whatever the line does with the output of curl, the status is noted aside.
         curl = f"curl -sS --max-time 60 -w '%{{stderr}}{number} %{{http_code}}\\n' "
         script.append(re.sub(r"\bcurl ", lambda _, curl=curl: curl, line))
@@ -56,7 +56,7 @@ def test_curl(document: str, block: Block, stack: Stack, tmp_path: Path) -> None
     lines = [line for line in block.text.splitlines() if "curl " in line]
     assert all(STATUS.search(line) for line in lines), "every curl names the status it gets"
     expected = [int(STATUS.search(line)[1]) for line in lines]  # type: ignore[index]
-    assert [status for status, _ in _run_block(block, stack.url, tmp_path)] == expected
+    assert [status for status, _ in _run_block(block, stack, tmp_path)] == expected
 
 
 def _shape(value: Any) -> Any:
@@ -80,8 +80,15 @@ def _examples_with_answers() -> list[Any]:
 @pytest.mark.parametrize(("example", "answer"), _examples_with_answers())
 def test_answers(example: Block, answer: Block, stack: Stack, tmp_path: Path) -> None:
     """A JSON block shows the answer of the example before it: the same members, the same types."""
-    ((_, body),) = _run_block(example, stack.url, tmp_path)
+    ((_, body),) = _run_block(example, stack, tmp_path)
     assert _shape(json.loads(body)) == _shape(json.loads(answer.text))
+
+
+def test_token_command(stack: Stack, tmp_path: Path) -> None:
+    """The line of api.md that gets a token, for this stack instead of the one of `make run`."""
+    (block,) = [each for each in blocks("docs/api.md") if "local/stack token" in each.text]
+    line = block.text.replace("local/stack token", f"{ROOT}/local/stack token --data {stack.data}")
+    assert _shell(f'{line.strip()}; echo "$token"', stack, tmp_path).startswith("eyJ")
 
 
 def test_status_commands(stack: Stack, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Each flag alone: the system gains exactly the resources named here, and nothing else."""
 
+import shlex
 from typing import Any
 
 import pytest
-from assembly import FLAGS, Assembly, synthesize
+from assembly import FLAGS, Assembly, as_list, synthesize
 
 from infra.options import OPTION_FIELDS
 
@@ -169,6 +170,25 @@ def test_pipeline_is_privileged_only_where_it_builds_images() -> None:
     assert sorted(privileged.values()) == [False, True]
     (builder,) = (id for id, value in privileged.items() if value)
     assert "make push" in str(projects[builder]["Properties"]["Source"]["BuildSpec"])
+
+
+def test_pipeline_deploys_what_was_chosen() -> None:
+    """With the defaults it would take every other option back at its first run."""
+    chosen = {"pipeline": "true", "cost_center": "a b", "WORKERS": "4"}
+    assembly = synthesize(**chosen)
+    for project in assembly.resources("AWS::CodeBuild::Project").values():
+        (variable,) = project["Properties"]["Environment"]["EnvironmentVariables"]
+        assert variable["Name"] == "CONTEXT"
+        assert dict(x.split("=") for x in shlex.split(variable["Value"])) == chosen
+
+
+def test_both_projects_may_clone_the_source() -> None:
+    holders = {
+        holder
+        for holder, statement in alone("pipeline").role_statements()
+        if "codeconnections:UseConnection" in as_list(statement["Action"])
+    }
+    assert len(holders) == 3  # and the pipeline itself
 
 
 def test_exec() -> None:

@@ -92,6 +92,11 @@ def test_accepted(context: dict[str, Any], values: dict[str, Any]) -> None:
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: is decided by the stacks"),
         ({"APP_JWT_SECRET": "x" * 40}, "APP_JWT_SECRET: is decided by the stacks"),
         ({"FCGI_SOCKET": "/run/x"}, "FCGI_SOCKET: is decided by the stacks"),
+        ({"AWS_REGION": "us-west-2"}, "AWS_REGION: is decided by the stacks"),
+        ({"AWS_ENDPOINT_URL_S3": "http://x"}, "AWS_ENDPOINT_URL_S3: is decided by the stacks"),
+        ({"DATABASE_SECRET_ARN": "arn:x"}, "DATABASE_SECRET_ARN: is decided by the stacks"),
+        ({"COGNITO_CLIENT_SECRET_ARN": "arn:x"}, "COGNITO_CLIENT_SECRET_ARN: is decided by the"),
+        ({"S3_BUCKET_NAME": "mine"}, "S3_BUCKET_NAME: is decided by the stacks"),
         ({"STOP_TIMEOUT_S": "20"}, "STOP_TIMEOUT_S: must be more than 20, the load balancer's"),
         ({"DATABASE_IO_TIMEOUT_S": "3"}, "DATABASE_IO_TIMEOUT_S: must be more than 3, RDS Proxy's"),
         ({"DATABASE_IDLE_S": "1800"}, "DATABASE_IDLE_S: must be less than 1800, RDS Proxy's"),
@@ -144,10 +149,12 @@ def test_every_option_is_in_the_runbook(name: str) -> None:
     default = OPTION_FIELDS[name].default
     if isinstance(default, bool):
         default = str(default).lower()
-    assert f"| `{name}` | `{default}` |" in (ROOT / "docs" / "aws.md").read_text()
+    assert f"| `{name}` | `{default}` |" in (ROOT / "docs" / "infrastructure.md").read_text()
 
 
 def test_settings_that_are_tunable() -> None:
     tunable = {setting.name for setting in load_settings().values() if setting.tunable}
     assert {"WORKERS", "LOG_LEVEL", "STOP_TIMEOUT_S", "SHOP_CURRENCY"} <= tunable
     assert not tunable & {"DATABASE_URL", "APP_JWT_SECRET", "MIGRATE_DATABASE_URL"}
+    # Whoever serves the keys decides who is an administrator.
+    assert not tunable & {"COGNITO_ENDPOINT_URL", "COGNITO_JWKS_URL"}

@@ -380,16 +380,33 @@ def test_percent_encoded_id(client: Client, catalogue: Catalogue) -> None:
 
 
 # ---- methods ----
-ROUTES = ["/", "/v1/products", "/v1/products/1", "/v1/categories", "/health/live", "/health/ready"]
-METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "PROPFIND"]
+ROUTES = {
+    "/": ["GET", "HEAD"],
+    "/v1/products": ["GET", "HEAD", "POST"],
+    "/v1/products/1": ["GET", "HEAD", "PUT", "PATCH", "DELETE"],
+    "/v1/products/1/restore": ["POST"],
+    "/v1/products/1/history": ["GET", "HEAD"],
+    "/v1/categories": ["GET", "HEAD"],
+    "/health/live": ["GET", "HEAD"],
+    "/health/ready": ["GET", "HEAD"],
+}
+METHODS = ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW", "PROPFIND"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("method", METHODS)
 def test_method_that_is_not_allowed(service: Service, method: str, path: str) -> None:
     answer = service.nginx.raw(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    if method in ROUTES[path]:
+        # Nobody writes without a token.
+        check_problem(answer, 401, "authentication_required")
+        assert answer.headers.get_all("WWW-Authenticate") == ['Bearer realm="cbu"']
+        return
     check_problem(answer, 405, "method_not_allowed")
-    assert answer.headers.get_all("Allow") == ["GET, HEAD"]
+    # TRACE and CONNECT never come as far as the route table, nor does anything of /health/.
+    by_nginx = method in ("TRACE", "CONNECT") or path.startswith("/health/")
+    allowed = ["GET", "HEAD"] if by_nginx else [*ROUTES[path], "OPTIONS"]
+    assert answer.headers.get_all("Allow") == [", ".join(allowed)]
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "BREW"])
@@ -430,8 +447,8 @@ def test_strange_validator_is_no_match(service: Service, catalogue: Catalogue, v
 @pytest.mark.parametrize(
     "header",
     [
-        "Accept: text/html\xff\xfe",
-        "Accept: " + "text/htm," * 800,
+        "Accept: text/html\xff\xfe, */*",
+        "Accept: " + "text/htm," * 800 + "application/*",
         "Accept:",
         "X-Amzn-Trace-Id: \x80\xff",
         'X-Amzn-Trace-Id: "}\\\t{"a":1',
@@ -501,13 +518,13 @@ def chunked(*chunks: bytes) -> bytes:
 
 BODIES = [
     (b"Content-Length: 5\r\n\r\nhello", 200),
-    (b"Content-Length: 16384\r\n\r\n" + bytes(16384), 200),
+    (b"Content-Length: 65536\r\n\r\n" + bytes(65536), 200),
     (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"he", b"llo"), 200),
-    (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"x" * 16384), 200),
+    (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"x" * 65536), 200),
     (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(), 200),
-    (b"Content-Length: 16385\r\n\r\n" + bytes(16385), 413),
+    (b"Content-Length: 65537\r\n\r\n" + bytes(65537), 413),
     (b"Content-Length: 99999999999\r\n\r\n", 413),
-    (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(*[b"x" * 4096] * 5), 413),
+    (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(*[b"x" * 4096] * 17), 413),
     (b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
     (b"Content-Length: five\r\n\r\nhello", 400),
     (b"Content-Length: -5\r\n\r\nhello", 400),
@@ -622,7 +639,7 @@ def check_reply(data: bytes, reply: Answer | bytes) -> None:
     if isinstance(reply, bytes):
         # HTTP/0.9 has no status line: the problem alone.
         assert not reply or json.loads(reply)["status"] == 400
-    elif reply.status not in (200, 304):
+    elif reply.status not in (200, 204, 304):
         assert 400 <= reply.status < 500
         if not is_head(data):
             check_problem(reply, reply.status)

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,8 @@ import pymysql
 import pytest
 from catalogue import Catalogue
 from checks import check_problem
+from editing import Editor, make_input
+from issuer import issuing
 from stacks import (
     EX_UNAVAILABLE,
     PATIENCE_S,
@@ -392,9 +395,27 @@ def test_server_without_tls_is_told_nothing(tmp_path: Path, host: str) -> None:
 
 
 # ---- how they talk ----
+def write_everything(editor: Editor) -> None:
+    """Every route that writes, and one that reads what they did."""
+    at, tag, product = editor.created()
+    for method, body in (
+        ("PUT", make_input(sku=product["sku"], stock=98)),
+        ("PATCH", {"stock": 99}),
+    ):
+        answer = editor.send(method, at, body, if_match=tag)
+        assert answer.status == 200, answer.body
+        tag = answer.headers["ETag"]
+    tag = editor.send("DELETE", at, if_match=tag).headers["ETag"]
+    key = str(uuid.uuid4())
+    for _ in range(2):
+        restored = editor.send("POST", f"{at}/restore", if_match=tag, key=key)
+        assert restored.status == 200, restored.body
+    assert len(editor.history(at)) == 5
+
+
 def test_nothing_pins_a_proxy(private_stack: Stack) -> None:
-    """With no other client connected, every route: no statement is prepared on the server, and each
-    new connection sets its variables once."""
+    """With no other client connected, every route, those that write, too: no statement is prepared
+    on the server, and each new connection sets its variables once."""
     private_stack.command("stop", "app")
     database = private_stack.serving_database()
     product = database.sql.value("SELECT MIN(id) FROM products")
@@ -407,8 +428,17 @@ def test_nothing_pins_a_proxy(private_stack: Stack) -> None:
             return {name: found[name] for name in (*names, "Connections") if name in found}
 
         before = counters()
-        with serving(private_stack, database, WORKERS="4", KEEPER_INTERVAL_MS="60000") as client:
+        with (
+            issuing() as issuer,
+            serving(
+                private_stack,
+                database,
+                **{"WORKERS": "4", "KEEPER_INTERVAL_MS": "60000", **issuer.settings()},
+            ) as client,
+        ):
+            editor = Editor(client, issuer.mint("editors"))
             for _ in range(25):
+                write_everything(editor)
                 for target in (
                     *("/", "/v1/products", f"/v1/products/{product}", "/v1/categories", "/status"),
                     *(f"/v1/products?sort={sort}&limit=3" for sort in ("price", "-price", "name")),

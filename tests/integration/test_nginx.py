@@ -258,19 +258,19 @@ REFUSED = [
     ),
     (
         "body too large by its length",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n",
         "body_too_large",
     ),
     (
         "body too large by its chunks",
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"1000\r\n%s\r\n" % (b"a" * 4096) * 5
+        + b"1000\r\n%s\r\n" % (b"a" * 4096) * 17
         + b"0\r\n\r\n",
         "body_too_large",
     ),
     (
         "body too large, but only announced",
-        b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 16385\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 65537\r\n\r\n",
         "body_too_large",
     ),
     (
@@ -330,7 +330,7 @@ def test_http_0_9_gets_no_catalogue(edge: Edge) -> None:
 
 def test_body_is_asked_for_and_handed_over_whole(edge: Edge) -> None:
     head = b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Type: x/y\r\n"
-    body = bytes(range(256)) * 64  # NGINX_MAX_BODY exactly
+    body = bytes(range(256)) * 256  # NGINX_MAX_BODY exactly
     with edge.nginx.connect() as connection:
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
         interim = connection.recv(100)
@@ -339,7 +339,7 @@ def test_body_is_asked_for_and_handed_over_whole(edge: Edge) -> None:
         assert read_answer(connection).status == 200
     [request] = edge.workers.requests
     assert request.body == body
-    assert request.params["CONTENT_LENGTH"] == "16384"
+    assert request.params["CONTENT_LENGTH"] == "65536"
     assert request.params["CONTENT_TYPE"] == "x/y"
 
 
@@ -580,7 +580,7 @@ def test_dying_worker_only_reads_are_repeated(
 ) -> None:
     edge.workers.reset(behaviour)
     # As much as is allowed, so that nginx may still be sending.
-    body = b"x" * 16384 if method in ("POST", "PUT", "PATCH") else None
+    body = b"x" * 65536 if method in ("POST", "PUT", "PATCH") else None
     got = edge.nginx.request(method, "/v1/products/1", body)
     assert got.status == 503
     check_headers(got)
@@ -911,7 +911,7 @@ def test_default_configuration() -> None:
         "listen 0.0.0.0:8000 default_server;",
         "set_real_ip_from 10.0.0.0/16;",
         "keepalive_timeout 75s;",
-        "client_max_body_size 16k;",
+        "client_max_body_size 64k;",
         'access_log "/dev/stdout" json;',
     ):
         assert line in done.stdout
@@ -1010,6 +1010,7 @@ def test_every_setting_is_rendered_and_documented(name: str, default: str, allow
     other = {
         "address": "[2001:db8::1]",
         "networks": "192.168.0.0/16,2001:db8::/32",
+        "origins": "https://shop.example,http://[::1]:3000",
         "path": "/somewhere/else",
         "socket": "/somewhere/else.sock",
         "size": "1m",

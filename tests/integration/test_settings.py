@@ -25,7 +25,7 @@ from stacks import (
     wait_for,
 )
 
-COMMANDS = ["serve", "status", "healthcheck", "migrate", "import", "config", "version"]
+COMMANDS = ["serve", "status", "healthcheck", "migrate", "import", "config", "openapi", "version"]
 # Enough for every command; nobody is there to answer.
 GOOD = {
     "DATABASE_URL": "mysql://user:password-of-the-database@127.0.0.1:1/name",
@@ -71,7 +71,14 @@ BAD_VALUES: dict[str, list[str]] = {
     },
     "AWS_ENDPOINT_URL_SECRETS_MANAGER": ["127.0.0.1:5000", "ftp://x", "https://x/", "x" * 1025],
     "AWS_ENDPOINT_URL_S3": ["127.0.0.1:5000", "https://x/"],
+    "COGNITO_USER_POOL_ID": ["no pool", "us-east-2", "x" * 129],
+    "COGNITO_CLIENT_ID": ["x" * 129],
     "COGNITO_CLIENT_SECRET": ["x" * 4097],
+    "COGNITO_ENDPOINT_URL": ["http://cognito.example", "https://x/", "ftp://x", "127.0.0.1:1"],
+    "COGNITO_JWKS_URL": ["http://cognito.example/jwks", "https://user@x/", "x" * 1025],
+    "JWKS_REFRESH_S": ["0", "86401"],
+    "JWKS_MAX_AGE_S": ["0", "604801"],
+    "TOKEN_LEEWAY_S": ["-1", "301"],
     "S3_BUCKET_NAME": ["ab", "Images"],
     "SECRETS_INTERVAL_S": ["0", "86401"],
     "AWS_REGION": ["x" * 65],

@@ -14,7 +14,7 @@ lint_flags = $(compile_flags) -DCBU_VERSION='"lint"'
 python := build/venv/bin/python
 clang_format := build/venv/bin/clang-format
 oracle := build/deps/libmysqlclient/usr/include
-shell_scripts := $(shell grep -lsE '^\#!/(bin/sh|usr/bin/env bash)' local/* nginx/* .ci/* docs/* tests/*/*)
+shell_scripts := $(shell grep -lsE '^\#!/(bin/sh|usr/bin/env bash)' local/* nginx/* infra/* .ci/* docs/* tests/*/*)
 
 checks := $(c_sources:%.c=$(stamps)/%.clang) $(c_sources:%.c=$(stamps)/%.analyzer) \
     $(c_sources:%.c=$(stamps)/%.tidy) $(headers:%=$(stamps)/%.alone) \

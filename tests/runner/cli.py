@@ -7,9 +7,12 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import FrameType
 from typing import NoReturn
 
@@ -40,27 +43,25 @@ VALGRIND = Checker(
     is_finding=_memcheck_found,
 )
 INFRA_VENV = ROOT / "build/venv-infra"
+CONTRACT_VENV = ROOT / "build/venv-contract"
+# What has a Node.js that is new enough, for those who start the first one on the PATH.
+NODE_PATH = {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"}
 MEMCHECK = "tests/valgrind/memcheck"
 
 # A plan is what one make target runs. Limits are for the slowest machine, not for this one.
 PLANS: dict[str, list[Suite]] = {
     "test": [
         UnitSuite("unit", 300),
-        PytestSuite(
-            "infra",
-            900,
-            # The CDK starts the first Node.js on the PATH.
-            {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
-            folder="tests/infra",
-            venv=INFRA_VENV,
-        ),
-        PytestSuite("vectors", 1200, folder="tests/vectors"),
-        PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
-        PytestSuite("docs", 1200, folder="tests/docs"),
-        PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
         PytestSuite("integration-mysql", 1500, {"DB": "mysql"}),
+        PytestSuite("integration-mariadb", 1500, {"DB": "mariadb"}),
+        PytestSuite("contract", 1500, NODE_PATH, folder="tests/contract", venv=CONTRACT_VENV),
+        PytestSuite("infra", 900, NODE_PATH, folder="tests/infra", venv=INFRA_VENV),
+        PytestSuite("docs", 1200, folder="tests/docs"),
         # The plan `drill` has longer outages, and both databases.
         PytestSuite("drill-short", 900, {"DB": "mariadb", "OUTAGE_S": "5"}, folder="tests/drill"),
+        PytestSuite("vectors", 1200, folder="tests/vectors"),
+        PytestSuite("fuzz", 600, folder="tests/fuzz"),
+        PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
     ],
     "asan": [
         UnitSuite("unit-asan", 600, checker=SANITIZERS, program="build/asan/tests/unit"),
@@ -70,6 +71,7 @@ PLANS: dict[str, list[Suite]] = {
             {
                 "AWS_GET": str(ROOT / "build/asan/tests/aws_get"),
                 "SIGV4_CASES": str(ROOT / "build/asan/tests/sigv4_cases"),
+                "JWS_CASES": str(ROOT / "build/asan/tests/jws_cases"),
             },
             checker=SANITIZERS,
             folder="tests/vectors",
@@ -92,6 +94,24 @@ PLANS: dict[str, list[Suite]] = {
             checker=SANITIZERS,
         ),
     ],
+    "images": [
+        PytestSuite(
+            "images",
+            2400,
+            {"PATH": f"{INFRA_VENV}/bin:{os.environ['PATH']}"},
+            folder="tests/images",
+            venv=INFRA_VENV,
+        ),
+    ],
+    "contract-full": [
+        PytestSuite(
+            "contract-full",
+            10800,
+            {**NODE_PATH, "EXAMPLES": "20000"},
+            folder="tests/contract",
+            venv=CONTRACT_VENV,
+        ),
+    ],
     "drill": [
         PytestSuite("drill-mariadb", 1800, {"DB": "mariadb"}, folder="tests/drill"),
         PytestSuite("drill-mysql", 1800, {"DB": "mysql"}, folder="tests/drill"),
@@ -107,6 +127,11 @@ PLANS: dict[str, list[Suite]] = {
         ),
     ],
 }
+# Plans whose suites may run beside each other: none has the machine to itself, and no two share a
+# port, a folder or a database. The longest ones come early.
+SIDE_BY_SIDE = ("test", "full")
+JOBS = min(2, os.cpu_count() or 1)
+Result = tuple[Suite, Counts, float]
 # A second judge of signatures, and the only one of temporary credentials. Its build takes minutes.
 PLANS["full"] = [
     *PLANS["test"],
@@ -121,17 +146,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     suites = _selected(PLANS[options.plan], options.suite)
     REPORTS.mkdir(parents=True, exist_ok=True)
     _set_environment()
-    results: list[tuple[Suite, Counts, float]] = []
+    stop = threading.Event()
+    jobs = min(options.jobs or (JOBS if options.plan in SIDE_BY_SIDE else 1), len(suites) or 1)
+    run = _run_here if jobs == 1 else _run_aside
     try:
-        for suite in suites:
-            print(f"\n===== {suite.name} =====", flush=True)
-            begin = time.monotonic()
-            counts = suite.run(options.test)
-            results.append((suite, counts, time.monotonic() - begin))
+        with ThreadPoolExecutor(jobs) as threads:
+            try:
+                results = list(threads.map(lambda suite: run(suite, options.test, stop), suites))
+            except KeyboardInterrupt:
+                stop.set()
+                threads.shutdown(cancel_futures=True)
+                raise
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return _close(results, options)
+
+
+def _run_here(suite: Suite, selection: str, stop: threading.Event) -> Result:
+    """Shows what it says as it comes."""
+    print(f"\n===== {suite.name} =====", flush=True)
+    begin = time.monotonic()
+    return suite, suite.run(selection, sys.stdout, stop), time.monotonic() - begin
+
+
+def _run_aside(suite: Suite, selection: str, stop: threading.Event) -> Result:
+    """Shows what it said when it is over, so that suites that run side by side do not mix."""
+    begin = time.monotonic()
+    with TemporaryFile("w+", errors="replace") as out:
+        print(f"started: {suite.name}", flush=True)
+        counts = suite.run(selection, out, stop)
+        out.seek(0)
+        print(f"\n===== {suite.name} =====\n{out.read()}", flush=True)
+    return suite, counts, time.monotonic() - begin
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,6 +193,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--plan", choices=list(PLANS), default="test", help="default: test")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=int(os.environ.get("TEST_JOBS") or 0),
+        metavar="N",
+        help="suites that run side by side; 1 shows their output as it comes (default: "
+        f"{JOBS} for {' and '.join(SIDE_BY_SIDE)}, else 1)",
+    )
     parser.add_argument(
         "--suite",
         default=os.environ.get("SUITE", ""),

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import xml.etree.ElementTree as ET
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from .report import Counts, add_error, count, write_junit_of_check
 
@@ -66,13 +69,14 @@ class Suite(ABC):
         """Makes the JUnit file where the suite has written something else."""
 
     # ---- running ----
-    def run(self, selection: str) -> Counts:
-        """Runs the suite. Whatever went wrong outside its tests counts as one failed test more."""
+    def run(self, selection: str, out: TextIO, stop: threading.Event) -> Counts:
+        """Runs the suite, which says what it says to `out` and is ended by `stop`. Whatever went
+        wrong outside its tests counts as one failed test more."""
         for old in REPORTS.glob(f"{self.name}.*"):
             old.unlink()
         for folder in (self.logs, self.findings):
             shutil.rmtree(folder, ignore_errors=True)
-        errors = self._run(selection)
+        errors = self._run(selection, out, stop)
         try:
             self.finish()
             counts = count(self.junit)
@@ -83,12 +87,12 @@ class Suite(ABC):
         if counts.total == 0 and not selection and not errors:
             errors.append("no test was run")
         for error in errors:
-            print(f"{self.name}: {error}", flush=True)
+            print(f"{self.name}: {error}", file=out, flush=True)
             add_error(self.junit, self.name, error)
             counts.failed += 1
         return counts
 
-    def _run(self, selection: str) -> list[str]:
+    def _run(self, selection: str, out: TextIO, stop: threading.Event) -> list[str]:
         errors = []
         returncode = None
         # Short, since sockets live below it; a private TMPDIR shows what a suite leaves behind.
@@ -98,9 +102,9 @@ class Suite(ABC):
             self.findings.mkdir()
             env.update(self.checker.environment(self.findings))
         try:
-            returncode = _run_bounded(self.argv(selection), env, self.limit_s)
+            returncode = _run_bounded(self.argv(selection), env, self.limit_s, out, stop)
             if returncode is None:
-                errors.append(f"was ended after its limit of {self.limit_s} s")
+                errors.append(f"was interrupted, or ended after its limit of {self.limit_s} s")
             elif not self.is_success(returncode, selection):
                 errors.append(f"ended with exit code {returncode}")
         finally:
@@ -168,14 +172,24 @@ class PytestSuite(Suite):
         return returncode in (0, 1) or (returncode == 5 and bool(selection))
 
 
-def _run_bounded(argv: list[str], env: dict[str, str], limit_s: int) -> int | None:
-    """The exit code of a command, or None when its time was over."""
+def _run_bounded(
+    argv: list[str], env: dict[str, str], limit_s: int, out: TextIO, stop: threading.Event
+) -> int | None:
+    """The exit code of a command, or None when its time was over or `stop` came."""
     child = subprocess.Popen(
-        argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, start_new_session=True
+        argv,
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
+    end = time.monotonic() + limit_s
     try:
-        return child.wait(limit_s)
-    except subprocess.TimeoutExpired:
+        while not stop.is_set() and time.monotonic() < end:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.wait(0.2)
         return None
     finally:
         _end(child)

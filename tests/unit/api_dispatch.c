@@ -23,6 +23,7 @@ static const struct route_row {
     size_t count;
 } route_rows[] = {
     {"/", "GET, HEAD", "/", {{0}}, 0},
+    {"/openapi.json", "GET, HEAD", "/openapi.json", {{0}}, 0},
     {"/v1/products", "GET, HEAD, POST", "/v1/products", {{FAKE_NO_ROWS(14)}}, 1},
     {"/v1/products/{id}", "GET, HEAD, PUT, PATCH, DELETE", "/v1/products/5", {{PRODUCT}}, 1},
     {"/v1/categories", "GET, HEAD", "/v1/categories", {{FAKE_ROWS(2, "tea", "3")}}, 1},
@@ -43,6 +44,7 @@ START_TEST(routes_are_all_here)
         ck_assert(route->method == HTTP_GET || route->scope != SCOPE_NONE);
         ck_assert_ptr_nonnull(route->handler);
         ck_assert_ptr_nonnull(route->summary);
+        ck_assert_ptr_nonnull(route->operation);
         ck_assert_uint_le(route->body_limit, api_body_limit());
     }
     ck_assert_uint_eq(reading, COUNT(route_rows));
@@ -70,10 +72,11 @@ END_TEST
 
 START_TEST(routes_refuse_other_methods)
 {
-    static const enum http_method others[] = {HTTP_POST,   HTTP_PUT,     HTTP_PATCH,
-                                              HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER};
+    static const enum http_method others[] = {HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE,
+                                              HTTP_OTHER};
     const struct route_row *r = &route_rows[_i];
     struct api_fixture f;
+    char allow[80];
     api_fixture_open(&f, NULL, 0);
     for (size_t i = 0; i < COUNT(others); i++) {
         if (strstr(r->allow, http_method_name(others[i])))
@@ -81,9 +84,44 @@ START_TEST(routes_refuse_other_methods)
         const char *body = api_fixture_ask(&f, others[i], slice_from_cstr(r->target));
         ck_assert_int_eq(f.reply.status, 405);
         ck_assert_ptr_nonnull(strstr(body, "\"code\":\"method_not_allowed\""));
-        ck_assert_str_eq(api_fixture_header(&f, "Allow"), r->allow);
+        snprintf(allow, sizeof allow, "%s, OPTIONS", r->allow);
+        ck_assert_str_eq(api_fixture_header(&f, "Allow"), allow);
     }
     ck_assert_uint_eq(f.fake.connects_seen, 0);
+    api_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(routes_answer_options)
+{
+    struct api_fixture f;
+    char allow[80];
+    snprintf(allow, sizeof allow, "%s, OPTIONS", route_rows[_i].allow);
+    api_fixture_open(&f, NULL, 0);
+    const char *body = api_fixture_ask(&f, HTTP_OPTIONS, slice_from_cstr(route_rows[_i].target));
+    ck_assert_str_eq(body, "");
+    ck_assert_int_eq(f.reply.status, 204);
+    ck_assert_ptr_null(f.reply.content_type);
+    ck_assert_str_eq(api_fixture_header(&f, "Allow"), allow);
+    ck_assert_str_eq(api_fixture_log(&f), "");
+    api_fixture_close(&f);
+}
+END_TEST
+
+/* What is neither JSON nor anything of a route's own is refused before a handler runs. */
+START_TEST(routes_refuse_other_types)
+{
+    const struct route_row *r = &route_rows[_i];
+    struct api_fixture f;
+    api_fixture_open(&f, r->answers, r->count);
+    f.req.accept = SLICE("application/xml");
+    const char *body = api_fixture_get(&f, r->target);
+    ck_assert_int_eq(f.reply.status, 406);
+    ck_assert_ptr_nonnull(strstr(body, "\"code\":\"not_acceptable\""));
+    ck_assert_str_eq(f.reply.content_type, "application/problem+json");
+    f.req.accept = SLICE("application/xml, application/json;q=0.1");
+    api_fixture_get(&f, r->target);
+    ck_assert_int_eq(f.reply.status, 200);
     api_fixture_close(&f);
 }
 END_TEST
@@ -150,6 +188,7 @@ static const struct absent_row {
     {HTTP_GET, "/health/live", "/health/live"},
     {HTTP_GET, "/status?x=1", "/status"},
     {HTTP_POST, "/nothing", "/nothing"},
+    {HTTP_OPTIONS, "/nothing", "/nothing"},
     {HTTP_OTHER, "/nothing", "/nothing"},
     {HTTP_GET, "/\xff\"", "/\xEF\xBF\xBD\\\""},
     {HTTP_GET, "http://localhost:8000/nothing?x=1", "/nothing"},
@@ -283,6 +322,8 @@ void api_dispatch(struct suite *s)
     suite_test(s, routes_are_all_here);
     suite_rows(s, routes_answer_get_and_head, COUNT(route_rows));
     suite_rows(s, routes_refuse_other_methods, COUNT(route_rows));
+    suite_rows(s, routes_answer_options, COUNT(route_rows));
+    suite_rows(s, routes_refuse_other_types, COUNT(route_rows));
     suite_rows(s, routes_refuse_unknown_parameters, COUNT(route_rows));
     suite_rows(s, routes_take_an_empty_query, COUNT(route_rows));
     suite_rows(s, routes_ignore_a_body, COUNT(route_rows));

@@ -117,7 +117,7 @@ static const struct story {
     enum http_method method;
     const char *target, *if_match, *key, *body;
     struct fake_answer answers[24];
-    size_t answer_count;
+    unsigned answer_count;
     int status;
     const char *part;  /* of the body */
     const char *trace; /* without "connect set "; NULL: no statement */
@@ -406,7 +406,7 @@ static const struct key_row {
 START_TEST(edit_key_rows)
 {
     static const char fingerprint_before[] = "COALESCE(fingerprint = ", id_before[] = "WHERE id = ";
-    char first[512], other[512];
+    char first[512] = "", other[512] = "";
     char *const texts[] = {first, other};
     for (size_t i = 0; i < 2; i++) {
         const struct key_row *r = &key_rows[i == 0 ? 0 : _i];
@@ -510,17 +510,16 @@ END_TEST
 /* ---- who sees what ---- */
 
 static const struct seen_row {
-    const char *authorization;
-    bool all; /* drafts and deleted ones, too */
-    const char *cache_control;
+    const char *authorization, *cache_control;
     int status;
+    bool all; /* drafts and deleted ones, too */
 } seen_rows[] = {
-    {"", false, "no-cache", 200},
-    {API_FIXTURE_USER, false, "private, no-cache", 200},
-    {API_FIXTURE_EDITOR, true, "private, no-cache", 200},
-    {API_FIXTURE_ADMIN, true, "private, no-cache", 200},
-    {"Bearer nobody", false, "no-store", 401}, /* an expired token must not read as 404 */
-    {"Basic ZWRpdG9yOg==", false, "no-store", 401},
+    {"", "no-cache", 200, false},
+    {API_FIXTURE_USER, "private, no-cache", 200, false},
+    {API_FIXTURE_EDITOR, "private, no-cache", 200, true},
+    {API_FIXTURE_ADMIN, "private, no-cache", 200, true},
+    {"Bearer nobody", "no-store", 401, false}, /* an expired token must not read as 404 */
+    {"Basic ZWRpdG9yOg==", "no-store", 401, false},
 };
 START_TEST(edit_seen)
 {

@@ -135,21 +135,20 @@ static void add_modulus(struct buf *out, size_t bits, bool odd, bool zero_before
 }
 static const struct number_row {
     size_t bits;
-    bool odd, zero_before;
     const char *exponent;
-    bool want;
+    bool odd, zero_before, want;
 } number_rows[] = {
-    {2048, true, false, "AQAB", true},     {2047, true, false, "AQAB", false},
-    {2049, true, false, "AQAB", true},     {4096, true, false, "AQAB", true},
-    {4097, true, false, "AQAB", false},    {3072, true, false, "AQAB", true},
-    {2048, false, false, "AQAB", false},   {2048, true, true, "AQAB", false},
-    {2048, true, false, "AQ", false},     /* 1: anything verifies */
-    {2048, true, false, "Aw", false},     /* 3 */
-    {2048, true, false, "AQAA", false},   /* 65536 */
-    {2048, true, false, "AQAD", true},    /* 65539 */
-    {2048, true, false, "AAEAAQ", false}, /* 65537 with a zero before it */
-    {2048, true, false, "_____w", true},  /* 2^32 - 1 */
-    {2048, true, false, "AQAAAAE", false}, {2048, true, false, "", false},
+    {2048, "AQAB", true, false, true},     {2047, "AQAB", true, false, false},
+    {2049, "AQAB", true, false, true},     {4096, "AQAB", true, false, true},
+    {4097, "AQAB", true, false, false},    {3072, "AQAB", true, false, true},
+    {2048, "AQAB", false, false, false},   {2048, "AQAB", true, true, false},
+    {2048, "AQ", true, false, false},     /* 1: anything verifies */
+    {2048, "Aw", true, false, false},     /* 3 */
+    {2048, "AQAA", true, false, false},   /* 65536 */
+    {2048, "AQAD", true, false, true},    /* 65539 */
+    {2048, "AAEAAQ", true, false, false}, /* 65537 with a zero before it */
+    {2048, "_____w", true, false, true},  /* 2^32 - 1 */
+    {2048, "AQAAAAE", true, false, false}, {2048, "", true, false, false},
 };
 START_TEST(jwks_numbers_have_bounds)
 {
@@ -214,6 +213,12 @@ START_TEST(jws_keys_of_wild_memory)
     set.keys[1].modulus_len = sizeof set.keys[1].modulus + 1;
     ck_assert_ptr_null(jws_keys_open(&set, &err));
     ck_assert_ptr_eq(err.kind, &ERR_INTERNAL);
+    set = fake_issuer_keys(2);
+    set.keys[1].modulus_len = 0;
+    ck_assert_ptr_null(jws_keys_open(&set, &err));
+    set = fake_issuer_keys(2);
+    set.keys[1].exponent = 1;
+    ck_assert_ptr_null(jws_keys_open(&set, &err));
     set = fake_issuer_keys(2);
     memset(set.keys[0].kid, 'x', sizeof set.keys[0].kid);
     ck_assert_ptr_null(jws_keys_open(&set, &err));

@@ -14,6 +14,12 @@
 #define CLIENT "1234567890abcdefghijklmnop"
 #define HEADER "{\"kid\":\"a\",\"alg\":\"RS256\"}"
 
+#define U32                                                                                        \
+    "\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4"   \
+    "\u00e4"                                                                                       \
+    "\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4"   \
+    "\u00e4"
+
 /* What Cognito puts into an access token; a row replaces one claim by others. */
 static const struct claim {
     const char *name, *text;
@@ -173,6 +179,9 @@ static const struct claim_row {
      &ERR_TOKEN_CLAIMS},
     {"groups are null", "cognito:groups", "\"cognito:groups\":null", &ERR_TOKEN_CLAIMS},
     {"username is missing", "username", "", NULL},
+    {"username of 128 characters", "username", "\"username\":\"" U32 U32 U32 U32 "\"", NULL},
+    {"username of 129 characters", "username", "\"username\":\"" U32 U32 U32 U32 "x\"",
+     &ERR_TOKEN_CLAIMS},
     {"username is a number", "username", "\"username\":1", &ERR_TOKEN_CLAIMS},
     {"jti is a number", "jti", "\"jti\":1", &ERR_TOKEN_CLAIMS},
     {"origin_jti is a number", "origin_jti", "\"origin_jti\":1", &ERR_TOKEN_CLAIMS},

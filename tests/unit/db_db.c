@@ -343,45 +343,65 @@ END_TEST
 static const struct transact_row {
     const char *name;
     unsigned errors[16]; /* of START, INSERT, COMMIT or ROLLBACK, in the order they arrive */
+    int64_t waits_ms;    /* its first INSERT */
     bool steps_fail;     /* after their INSERT, with an error of their own */
     const struct err_kind *want;
     const char *trace;
 } transact_rows[] = {
-    {"commits", {0}, false, NULL, "connect set START INSERT COMMIT "},
-    {"rolls back", {0}, true, &ERR_NOT_FOUND, "connect set START INSERT ROLLBACK "},
+    {"commits", {0}, 0, false, NULL, "connect set START INSERT COMMIT "},
+    {"rolls back", {0}, 0, true, &ERR_NOT_FOUND, "connect set START INSERT ROLLBACK "},
     {"again after a deadlock",
      {0, 1213},
+     0,
      false,
      NULL,
      "connect set START INSERT ROLLBACK START INSERT COMMIT "},
     {"again after waits for a lock",
      {0, 1205, 0, 0, 1205},
+     0,
      false,
      NULL,
      "connect set START INSERT ROLLBACK START INSERT ROLLBACK START INSERT COMMIT "},
     {"again after a deadlock at COMMIT, on a new connection",
      {0, 0, 1213},
+     0,
      false,
      NULL,
      "connect set START INSERT COMMIT disconnect connect set START INSERT COMMIT "},
+    {"again before half of the time is over",
+     {0, 1205},
+     HALF_MS - 1,
+     false,
+     NULL,
+     "connect set START INSERT ROLLBACK START INSERT COMMIT "},
+    {"not after half of the time",
+     {0, 1205},
+     HALF_MS,
+     false,
+     &ERR_DATABASE_BUSY,
+     "connect set START INSERT ROLLBACK "},
     {"not for ever",
      {0, 1213, 0, 0, 1213, 0, 0, 1213, 0, 0, 1213, 0, 0, 1213},
+     0,
      false,
      &ERR_DATABASE_BUSY,
      "connect set START INSERT ROLLBACK START INSERT ROLLBACK START INSERT ROLLBACK START INSERT "
      "ROLLBACK START INSERT ROLLBACK "},
     {"not after another fault",
      {0, 1062},
+     0,
      false,
      &ERR_INTERNAL,
      "connect set START INSERT ROLLBACK "},
     {"not after a loss",
      {0, 2013},
+     0,
      false,
      &ERR_DATABASE_DOWN,
      "connect set START INSERT disconnect "},
     {"never when its fate is unknown",
      {0, 0, 2013},
+     0,
      false,
      &ERR_WRITE_UNKNOWN,
      "connect set START INSERT COMMIT disconnect "},
@@ -411,7 +431,8 @@ START_TEST(db_transacts)
     struct fake_db fake;
     struct err err = {0};
     for (size_t i = 0; i < COUNT(answers); i++)
-        answers[i].error = r->errors[i];
+        answers[i] =
+            (struct fake_answer){.error = r->errors[i], .takes_ms = i == 1 ? r->waits_ms : 0};
     fake_world_init(&world);
     fake_db_init(&fake, &world, ARRAY(answers));
     struct transact_case c = {fake_db_open(&fake), r->steps_fail};
@@ -600,7 +621,7 @@ START_TEST(db_reads_one)
 {
     /* The statement's own room: its text, 24 bytes and twice the length for a value. */
     static const char statement_text[] = "SELECT id, name FROM t WHERE name = ?";
-    const size_t room = (sizeof statement_text + 24 + 2 * 4 + 15) / 16 * 16;
+    const size_t room = (sizeof statement_text + 24 + 8 + 15) / 16 * 16;
     const struct one_row *r = &one_rows[_i];
     CLEANUP(arena_done) struct arena arena = test_arena(room + r->memory);
     struct fake_world world;

@@ -332,7 +332,8 @@ START_TEST(custody_gets_the_cognito_secret)
 }
 END_TEST
 
-/* Credentials may be revoked before their time: a refusal makes the keeper look for others. */
+/* Credentials may be revoked before their time: a refusal makes the keeper look for others, and
+ * take them even if they expire sooner. */
 START_TEST(custody_suspects_refused_credentials)
 {
     static const struct fake_http_answer answers[] = {
@@ -341,7 +342,7 @@ START_TEST(custody_suspects_refused_credentials)
         SECRET(NEW),
         ABSENT,
         {.status = 400, .body = "{\"__type\":\"UnrecognizedClientException\"}"},
-        CREDENTIALS("ASIA2", AT_23_07),
+        CREDENTIALS("ASIA2", "2026-11-22T21:27:11Z"),
         SECRET("p2")};
     struct fixture f;
     set_up(&f, ARRAY(answers));

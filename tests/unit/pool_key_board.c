@@ -111,6 +111,16 @@ START_TEST(key_board_has_so_many_places)
     for (int i = 2; i < WORKERS_MAX; i++)
         ck_assert_int_ge(key_board_enter(board, hash_of("a"), 2, NOW, 3), 0);
     ck_assert_int_eq(key_board_enter(board, hash_of("a"), 2, NOW, 3), -1);
+    /* But not while somebody tries kids that are none. */
+    key_board_leave(board, b);
+    key_board_punish(board, hash_of("garbage"), NOW, 10);
+    ck_assert_int_eq(key_board_enter(board, hash_of("a"), 2, NOW + 1000, 3), -1);
+    ck_assert_int_eq(key_board_enter(board, hash_of("a"), WORKERS_MAX, NOW + 1000, 3), b);
+    for (int i = 2; i < WORKERS_MAX; i++)
+        key_board_leave(board, i);
+    key_board_leave(board, a);
+    ck_assert_int_ge(key_board_enter(board, hash_of("x"), 2, NOW + 9000, 3), 0);
+    ck_assert_int_ge(key_board_enter(board, hash_of("a"), 2, NOW + 10000, 3), 0);
     key_board_leave(board, b);
     key_board_leave(board, -1);
     ck_assert_int_eq(key_board_enter(board, hash_of("c"), 2, NOW, 3), b);

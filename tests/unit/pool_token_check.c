@@ -238,7 +238,7 @@ START_TEST(token_check_when_the_keeper_hangs)
     publish(&f, 1, 0);
     int64_t begun_ms = world_monotonic_ms(&f.world);
     ck_assert_ptr_eq(judge(&f, mint("b", FAKE_KEY_B, "")), &ERR_KEYS_UNAVAILABLE);
-    ck_assert_int_ge(world_monotonic_ms(&f.world) - begun_ms, TOKEN_WAIT_S * MS_PER_S);
+    ck_assert_int_ge(world_monotonic_ms(&f.world) - begun_ms, TOKEN_WAIT_MS);
     ck_assert_uint_eq(atomic_load(&f.vault->keys.waiting[0]), 0);
     tear_down(&f);
 }

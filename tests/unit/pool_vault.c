@@ -3,6 +3,7 @@
 #include "tests/unit/suites.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -121,14 +122,15 @@ END_TEST
 START_TEST(vault_is_in_no_core_dump)
 {
     struct vault *vault = open_vault();
-    char line[512], begin[32];
+    char line[512];
     bool inside = false, left_out = false;
     FILE *maps = fopen("/proc/self/smaps", "r");
     ck_assert_ptr_nonnull(maps);
-    snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)vault);
     while (fgets(line, sizeof line, maps)) {
-        if (strncmp(line, begin, strlen(begin)) == 0)
-            inside = true;
+        char *rest;
+        uintptr_t begin = strtoul(line, &rest, 16);
+        if (rest > line && *rest == '-') /* the first line of a mapping: "04a41000-04a50000 rw-s" */
+            inside = begin == (uintptr_t)vault;
         if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             left_out = strstr(line, " dd") != NULL;
             break;

@@ -221,7 +221,7 @@ static const struct answer_row {
     {"GET", "/", "", "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: ",
      "\r\n\r\n{\"service\":\"cbu\""},
     {"GET", "/", "a body that nobody asked for", "Status: 200 OK\r\n", "{\"service\":\"cbu\""},
-    {"POST", "/", "a=b", "Status: 405 Method Not Allowed\r\n", "\r\nAllow: GET, HEAD\r\n"},
+    {"POST", "/", "a=b", "Status: 405 Method Not Allowed\r\n", "\r\nAllow: GET, HEAD, OPTIONS\r\n"},
     {"BREW", "/", "", "Status: 405 Method Not Allowed\r\n", "\"code\":\"method_not_allowed\""},
     {"", "", "", "Status: 400 Bad Request\r\n", "\"request_id\":\"" REQUEST_ID "\""},
     {"GET", "/nothing?x", "", "Status: 404 Not Found\r\n", "\"instance\":\"/nothing\""},

@@ -20,6 +20,7 @@
     X("run/world", run_world)                                                                      \
     X("web/request", web_request)                                                                  \
     X("web/reply", web_reply)                                                                      \
+    X("web/media", web_media)                                                                      \
     X("web/route", web_route)                                                                      \
     X("web/view", web_view)                                                                        \
     X("web/fault", web_fault)                                                                      \
@@ -27,6 +28,7 @@
     X("web/query", web_query)                                                                      \
     X("web/json_check", web_json_check)                                                            \
     X("web/schema", web_schema)                                                                    \
+    X("web/json_schema", web_json_schema)                                                          \
     X("auth/mac", auth_mac)                                                                        \
     X("auth/jwks", auth_jwks)                                                                      \
     X("auth/jwt", auth_jwt)                                                                        \
@@ -50,6 +52,8 @@
     X("api/product_history", api_product_history)                                                  \
     X("api/categories", api_categories)                                                            \
     X("api/service", api_service)                                                                  \
+    X("api/contract", api_contract)                                                                \
+    X("api/openapi", api_openapi)                                                                  \
     X("api/dispatch", api_dispatch)                                                                \
     X("cli/text_index", cli_text_index)                                                            \
     X("cli/progress", cli_progress)                                                                \

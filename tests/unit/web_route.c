@@ -5,25 +5,20 @@
 #include <string.h>
 
 /* Handlers are never called here; a row is known by its summary. */
+#define ROUTE(method_, path_, summary_)                                                            \
+    {                                                                                              \
+        .method = HTTP_##method_, .path = (path_), .summary = (summary_)                           \
+    }
 static const struct route routes[] = {
-    {HTTP_GET, "/", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "root"},
-    {HTTP_GET, "/v1/products", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "list"},
-    {HTTP_POST, "/v1/products", NULL, SCOPE_NONE, 0, NULL, NULL, KIB(16), {0}, "create"},
-    {HTTP_GET, "/v1/products/search", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "search"},
-    {HTTP_GET, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "show"},
-    {HTTP_PATCH, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "change"},
-    {HTTP_DELETE, "/v1/products/{id}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "remove"},
-    {HTTP_PUT,
-     "/v1/products/{id}/images/{image}",
-     NULL,
-     SCOPE_NONE,
-     0,
-     NULL,
-     NULL,
-     0,
-     {0},
-     "image"},
-    {HTTP_GET, "/{a}/{b}/{c}/{d}", NULL, SCOPE_NONE, 0, NULL, NULL, 0, {0}, "too many"},
+    ROUTE(GET, "/", "root"),
+    ROUTE(GET, "/v1/products", "list"),
+    ROUTE(POST, "/v1/products", "create"),
+    ROUTE(GET, "/v1/products/search", "search"),
+    ROUTE(GET, "/v1/products/{id}", "show"),
+    ROUTE(PATCH, "/v1/products/{id}", "change"),
+    ROUTE(DELETE, "/v1/products/{id}", "remove"),
+    ROUTE(PUT, "/v1/products/{id}/images/{image}", "image"),
+    ROUTE(GET, "/{a}/{b}/{c}/{d}", "too many"),
 };
 static const struct route_table table = {ARRAY(routes)};
 

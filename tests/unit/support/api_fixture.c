@@ -1,9 +1,12 @@
 #include "tests/unit/support/api_fixture.h"
 
 #include "common/run/log.h"
+#include "fcgi/api/contract.h"
 #include "fcgi/api/errors.h"
+#include "fcgi/api/routes.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -42,12 +45,13 @@ void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, 
     f->db = fake_db_open(&f->fake);
     ck_assert(arena_init(&f->arena, REQUEST_MEMORY, &err) &&
               arena_init(&f->answer_memory, ANSWER_MEMORY, &err));
-    api_init("USD", &f->api);
+    ck_assert(api_init("USD", &f->api, &err));
     f->api.authenticator.identify = identify;
     ck_assert(api_set_secrets(&f->api, &SLICE(API_FIXTURE_SECRET), 1, &err));
     f->reply.headers = BUF(f->headers);
     f->reply.body = arena_buf(&f->answer_memory, ANSWER_MEMORY);
     f->req.request_id = SLICE(API_FIXTURE_REQUEST_ID);
+    f->req.content_type = SLICE("application/json"); /* of no account without a body */
 }
 
 void api_fixture_close(struct api_fixture *f)
@@ -61,6 +65,36 @@ void api_fixture_close(struct api_fixture *f)
     close(f->log_fd);
 }
 
+/* Whether the API document tells of the answer: whatever a test provokes, it must. */
+static bool is_promised(const struct route *route, const struct reply *reply, const char *body)
+{
+    static const char replayed[] = "Idempotent-Replayed";
+    const struct err_kind *kinds[CONTRACT_KINDS_MAX];
+    char code[64];
+    if (reply->status == route->answer.status)
+        return true;
+    if (reply->status == 304)
+        return route->needs & ROUTE_ETAG;
+    if (memmem(reply->headers.ptr, reply->headers.len, replayed, sizeof replayed - 1))
+        return true; /* made up by the test; it was judged when a handler made it */
+    for (size_t i = 0, count = contract_errors(route, kinds); i < count; i++) {
+        snprintf(code, sizeof code, "\"code\":\"%s\"", kinds[i]->code);
+        if (reply->status == kinds[i]->status && strstr(body, code))
+            return true;
+    }
+    return false;
+}
+
+static void check_promise(struct api_fixture *f, const char *body)
+{
+    struct route_match match = {0};
+    struct err err = {0};
+    if (f->req.path.len > 0 && route_find(&api_routes, &f->req, &f->arena, &match, &err) &&
+        match.route)
+        ck_assert_msg(is_promised(match.route, &f->reply, body), "%s: %d %s", match.route->path,
+                      f->reply.status, body);
+}
+
 const char *api_fixture_ask(struct api_fixture *f, enum http_method method, struct slice target)
 {
     arena_reset(&f->arena);
@@ -70,6 +104,7 @@ const char *api_fixture_ask(struct api_fixture *f, enum http_method method, stru
     ck_assert(!f->reply.headers.full);
     const char *body = buf_cstr(&f->reply.body);
     ck_assert_ptr_nonnull(body);
+    check_promise(f, body);
     return body;
 }
 

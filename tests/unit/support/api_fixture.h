@@ -32,7 +32,8 @@ void api_fixture_open(struct api_fixture *f, const struct fake_answer *answers, 
 /* Checks that the database has given every answer, too. */
 void api_fixture_close(struct api_fixture *f);
 
-/* Dispatches one request. Returns the body with a NUL behind it, until the next request. */
+/* Dispatches one request, and checks that the API document tells of the answer. Returns the body
+ * with a NUL behind it, until the next request. */
 const char *api_fixture_ask(struct api_fixture *f, enum http_method method, struct slice target);
 const char *api_fixture_get(struct api_fixture *f, const char *target);
 
