@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from stacklib.app import App
 from stacklib.aws import Aws
+from stacklib.cognito import Cognito
 from stacklib.database import ADMIN_USER, KINDS, SERVING_USER, Database
 from stacklib.folder import Folder
 from stacklib.process import StackError
@@ -72,7 +73,7 @@ class Catalogue:
         self.count = count
         self.folder = Folder.made(WORK / f"data-{kind}-{count}-{GENERATION}", kind)
         self.database = Database(self.folder)
-        self.app = App(self.folder, self.database, Aws(self.folder))
+        self.app = App(self.folder, self.database, Aws(self.folder), Cognito(self.folder))
 
     @contextlib.contextmanager
     def up(self) -> Iterator[Catalogue]:

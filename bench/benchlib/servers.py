@@ -195,6 +195,11 @@ class Cbu(Server):
     def __init__(self, name: str, title: str, **nginx: str) -> None:
         self.name, self.title, self._nginx = name, title, nginx
 
+    def missing(self) -> str | None:
+        table = (ROOT / "nginx/variables").read_text()
+        unknown = [name for name in self._nginx if not re.search(rf"^{name}\s", table, re.M)]
+        return f"nginx/variables has no {' and no '.join(unknown)}" if unknown else None
+
     def versions(self) -> list[str]:
         return [say_version(CBU, "version"), say_version(str(program("nginx")), "-v")]
 

@@ -114,6 +114,8 @@ class Page(BaseModel):
 class Links(BaseModel):
     products: str = "/v1/products"
     categories: str = "/v1/categories"
+    document: str = "/openapi.json"
+    docs: str = "/docs"
     health: str = "/health/live"
 
 

@@ -74,6 +74,8 @@ type page struct {
 type links struct {
 	Products   string `json:"products"`
 	Categories string `json:"categories"`
+	Document   string `json:"document"`
+	Docs       string `json:"docs"`
 	Health     string `json:"health"`
 }
 
@@ -149,7 +151,7 @@ func (s *shop) getLive(w http.ResponseWriter, r *http.Request) {
 
 func (s *shop) getService(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, description{"cbu", s.version, s.currency,
-		links{"/v1/products", "/v1/categories", "/health/live"}})
+		links{"/v1/products", "/v1/categories", "/openapi.json", "/docs", "/health/live"}})
 }
 
 func (s *shop) getProduct(w http.ResponseWriter, r *http.Request) {

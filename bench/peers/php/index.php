@@ -115,7 +115,13 @@ if ($path === '/') {
         'service' => 'cbu',
         'version' => getenv('VERSION'),
         'currency' => getenv('CURRENCY'),
-        'links' => ['products' => '/v1/products', 'categories' => '/v1/categories', 'health' => '/health/live'],
+        'links' => [
+            'products' => '/v1/products',
+            'categories' => '/v1/categories',
+            'document' => '/openapi.json',
+            'docs' => '/docs',
+            'health' => '/health/live',
+        ],
     ]);
 }
 try {

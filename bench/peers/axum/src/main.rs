@@ -95,6 +95,8 @@ struct Service<'a> {
 struct Links<'a> {
     products: &'a str,
     categories: &'a str,
+    document: &'a str,
+    docs: &'a str,
     health: &'a str,
 }
 
@@ -164,6 +166,8 @@ async fn service(State(shop): Shared) -> Response {
     let links = Links {
         products: "/v1/products",
         categories: "/v1/categories",
+        document: "/openapi.json",
+        docs: "/docs",
         health: "/health/live",
     };
     Json(Service { service: "cbu", version: &shop.version, currency: &shop.currency, links })
