@@ -71,6 +71,7 @@ class Catalogue:
     def __init__(self, kind: str, count: int) -> None:
         KINDS[kind].find()
         self.count = count
+        self.database_pid = 0  # while it is up
         self.folder = Folder.made(WORK / f"data-{kind}-{count}-{GENERATION}", kind)
         self.database = Database(self.folder)
         self.app = App(self.folder, self.database, Aws(self.folder), Cognito(self.folder))
@@ -83,6 +84,7 @@ class Catalogue:
             if left:  # of a run that was killed; nobody else holds the lock
                 self.database.stop(left)
             process = self.database.start()
+            self.database_pid = process.pid
             try:
                 self._size_pool()
                 self.app.migrate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from stacklib.database import KINDS
 from stacklib.follow import StopAsked, stop_on_signals
 from stacklib.process import StackError
 
-from . import report, same, syscalls
+from . import proc, report, same, syscalls
 from .catalogue import Catalogue
 from .chart import svg
 from .load import LoadError
@@ -83,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         help="most requests of a server on a route in a round; default 20000")  # fmt: skip
     add("--db", choices=list(KINDS), default="mariadb", help="default mariadb")
     add("--prepare", action="store_true", help="only builds the peers and fills the database")
+    add("--hold", choices=list(ALL), metavar="NAME",
+        help=f"measures nothing: keeps one of {', '.join(ALL)} up, for perf")  # fmt: skip
     return parser
 
 
@@ -108,12 +111,12 @@ def _built(wanted: Sequence[str]) -> tuple[list[Server], dict[str, str]]:
     return servers, left_out
 
 
-def _count_syscalls(bench: Bench) -> dict[str, dict[str, dict[str, float]]]:
+def _count_syscalls(bench: Bench) -> dict[str, dict[str, dict[str, syscalls.Calls]]]:
     reason = syscalls.missing()
     if reason:
         _say(f"system calls are not counted: {reason}")
         return {}
-    counted: dict[str, dict[str, dict[str, float]]] = {}
+    counted: dict[str, dict[str, dict[str, syscalls.Calls]]] = {}
     with tempfile.TemporaryDirectory(prefix="cbu-bench-") as scratch:
         for server in bench.servers:
             _say(f"counting system calls: {server.title}")
@@ -128,6 +131,8 @@ def _count_syscalls(bench: Bench) -> dict[str, dict[str, dict[str, float]]]:
 def _run(options: argparse.Namespace) -> int:
     where = report.machine()  # before the builds make it busy
     WORK.mkdir(parents=True, exist_ok=True)
+    if options.hold:
+        return _hold(ALL[options.hold], options)
     servers, left_out = _built(options.peers)
     with Catalogue(options.db, options.products).up() as catalogue:
         if options.prepare:
@@ -155,6 +160,22 @@ def _run(options: argparse.Namespace) -> int:
         }
         found = report.document(bench, chosen, left_out, counted, where)
     return _close(found, bench)
+
+
+def _hold(server: Server, options: argparse.Namespace) -> int:
+    reason = server.missing()
+    if reason:
+        raise StackError(f"{server.name}: {reason}")
+    server.build()
+    with (
+        Catalogue(options.db, options.products).up() as catalogue,
+        server.up(catalogue, options.connections) as running,
+    ):
+        _say(f"{server.title} answers at {running.url('')}; database: {catalogue.database_pid}")
+        for name, root in running.parts.items():
+            _say(f"{name}: {','.join(map(str, sorted(proc.tree([root]))))}")
+        signal.pause()
+    return 0
 
 
 def _close(found: dict[str, Any], bench: Bench) -> int:

@@ -9,10 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from . import syscalls
 from .figures import fastest, ratios
-from .rounds import Bench
+from .rounds import Bench, Sample
 from .servers import CORES, OURS, Server
 
 # Beside these the ratios are told, where they took part.
@@ -40,7 +42,7 @@ def document(
     bench: Bench,
     options: Mapping[str, Any],
     left_out: Mapping[str, str],
-    syscalls: Mapping[str, Mapping[str, Mapping[str, float]]],
+    calls: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]],
     where: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The whole run: medians, ratios, and every round they come from."""
@@ -53,7 +55,7 @@ def document(
         "body_bytes": {route.name: bench.sizes[route.name] for route in bench.routes},
         "servers": {server.name: _server(bench, server) for server in bench.servers},
         "ratios": {route.name: _ratios(bench, route.name) for route in bench.routes},
-        "syscalls_per_request": {name: dict(routes) for name, routes in syscalls.items()},
+        "syscalls_per_request": {name: dict(routes) for name, routes in calls.items()},
     }
 
 
@@ -67,6 +69,8 @@ def _server(bench: Bench, server: Server) -> dict[str, Any]:
         "routes": {
             name: {
                 "cpu_us": record.spread(name, lambda sample: sample.cpu_us).as_json(),
+                "parts_us": _parts(samples),
+                "database_us": record.spread(name, lambda sample: sample.database_us).as_json(),
                 "p50_ms": record.spread(name, lambda sample: sample.p50_ms).as_json(),
                 "p99_ms": record.spread(name, lambda sample: sample.p99_ms).as_json(),
                 "rate": record.spread(name, lambda sample: sample.rate).as_json(),
@@ -81,6 +85,14 @@ def _server(bench: Bench, server: Server) -> dict[str, Any]:
             "loaded_mb": record.start_spread(lambda start: start.loaded_bytes / MIB).as_json(),
             "rounds": [asdict(start) for start in record.starts],
         },
+    }
+
+
+def _parts(samples: Sequence[Sample]) -> dict[str, float]:
+    """Median CPU time a request of each program of a server."""
+    return {
+        name: round(median(sample.parts_us[name] for sample in samples), 3)
+        for name in samples[0].parts_us
     }
 
 
@@ -120,10 +132,14 @@ def _ratio(beside: Mapping[str, Mapping[str, float]], label: str, name: str) -> 
     return "-" if value is None else f"{value:.2f}"
 
 
+def _parts_text(parts: Mapping[str, float]) -> str:
+    return " + ".join(f"{name} {us:.0f}" for name, us in parts.items()) if len(parts) > 1 else ""
+
+
 def _route_table(found: Mapping[str, Any], route: str) -> str:
     beside = found["ratios"][route]["to"]
     rows = [["", "CPU us", "least", "most", "/fastest peer", "/Go", "/FastAPI", "p50 ms", "p99 ms",
-             "requests/s", "failed"]]  # fmt: skip
+             "requests/s", "failed", "database us", "of which us"]]  # fmt: skip
     for name, server in found["servers"].items():
         figures = server["routes"][route]
         cpu = figures["cpu_us"]
@@ -135,6 +151,8 @@ def _route_table(found: Mapping[str, Any], route: str) -> str:
                 *(f"{figures[each]['median']:.2f}" for each in ("p50_ms", "p99_ms")),
                 f"{figures['rate']['median']:.0f}",
                 str(sum(each["failed"] for each in figures["rounds"])),
+                f"{figures['database_us']['median']:.0f}",
+                _parts_text(figures["parts_us"]),
             ]
         )
     return table(rows)
@@ -158,15 +176,14 @@ def _start_table(found: Mapping[str, Any]) -> str:
 
 
 def _syscall_table(found: Mapping[str, Any], route: str) -> str:
-    counted = {
-        name: routes[route]
-        for name, routes in found["syscalls_per_request"].items()
-        if route in routes
-    }
-    groups = list(next(iter(counted.values())))
-    rows = [["", *groups]]
-    for name, calls in counted.items():
-        rows.append([found["servers"][name]["title"], *(f"{calls[each]:.2f}" for each in groups)])
+    rows = [["", *syscalls.grouped({}), "all"]]
+    for name, routes in found["syscalls_per_request"].items():
+        title = found["servers"][name]["title"]
+        parts = routes.get(route, {})
+        for part, calls in parts.items():
+            values = [*syscalls.grouped(calls).values(), sum(calls.values())]
+            label = f"{title}: {part}" if len(parts) > 1 else title
+            rows.append([label, *(f"{value:.2f}" for value in values)])
     return table(rows)
 
 

@@ -18,6 +18,7 @@ WARM_UP = 400
 # How long one server is measured on one route in one round, about; a slow one gets fewer requests.
 MEASURE_S = 4
 REQUESTS_LEAST = 1000
+DATABASE = "the database"
 # Nothing happens any more this long after the first answers.
 SETTLE_S = 1
 
@@ -28,7 +29,10 @@ class Sample:
 
     requests: int
     failed: int
+    # CPU time a request: of the whole app tier, of each of its programs, and of the database.
     cpu_us: float
+    parts_us: dict[str, float]
+    database_us: float
     p50_ms: float
     p99_ms: float
     rate: float
@@ -74,6 +78,10 @@ def rotated(servers: Sequence[Server], round_number: int) -> list[Server]:
 def requests_for(rate: float, most: int) -> int:
     """How many requests a server that answers so many a second gets."""
     return max(min(REQUESTS_LEAST, most), min(most, int(rate * MEASURE_S)))
+
+
+def cpu_us(trees: Mapping[str, int]) -> dict[str, float]:
+    return {name: proc.cpu_ns([pid]) / 1000 for name, pid in trees.items()}
 
 
 class Bench:
@@ -142,13 +150,17 @@ class Bench:
         key = (server.name, route.name)
         # The first round decides, so that all rounds of a server are alike.
         count = self.counts.setdefault(key, requests_for(warm.rate, self.most))
-        before = proc.cpu_ns(running.pids)
+        trees = {**running.parts, DATABASE: self.catalogue.database_pid}
+        before = cpu_us(trees)
         seen = load.run(url, count, self.clients, scratch)
-        used = proc.cpu_ns(running.pids) - before
+        used = {name: (after - before[name]) / count for name, after in cpu_us(trees).items()}
+        database = used.pop(DATABASE)
         return Sample(
             requests=count,
             failed=seen.failed,
-            cpu_us=used / 1000 / count,
+            cpu_us=sum(used.values()),
+            parts_us=used,
+            database_us=database,
             p50_ms=seen.p50_us / 1000,
             p99_ms=seen.p99_us / 1000,
             rate=seen.rate,

@@ -48,13 +48,14 @@ class Running:
     """A server that answers."""
 
     port: int
-    processes: list[subprocess.Popen[bytes]]
+    # Those that were started, by the names of their programs; the rest is below them.
+    parts: dict[str, int]
     live_ms: float  # from exec to the first answer that needs no database
     product_ms: float  # from exec to the first product
 
     @property
     def pids(self) -> list[int]:
-        return [process.pid for process in self.processes]
+        return list(self.parts.values())
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -67,6 +68,10 @@ class Command:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stop: signal.Signals = signal.SIGTERM
+
+    @property
+    def name(self) -> str:
+        return Path(self.argv[0]).name
 
 
 class Server(ABC):
@@ -105,7 +110,11 @@ class Server(ABC):
                     processes.append(_start(command, log.fileno()))
                 live = self._wait(processes, port, "/health/live")
                 first = self._wait(processes, port, f"/v1/products/{product}")
-                yield Running(port, processes, (live - begin) * 1000, (first - begin) * 1000)
+                parts = {
+                    command.name: process.pid
+                    for command, process in zip(commands, processes, strict=True)
+                }
+                yield Running(port, parts, (live - begin) * 1000, (first - begin) * 1000)
             finally:
                 # The last one started is nearest to the clients.
                 for command, process in reversed(list(zip(commands, processes, strict=False))):

@@ -3,13 +3,14 @@ down several times, so this is a run of its own, after everything that is timed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import load, proc
@@ -17,6 +18,7 @@ from .servers import Running
 
 REQUESTS = 400
 ATTACH_S = 30
+Calls = dict[str, float]
 # What a column of the report adds up.
 GROUPS: dict[str, tuple[str, ...]] = {
     "read": ("read", "readv", "recvfrom", "recvmsg", "recvmmsg", "pread64"),
@@ -34,14 +36,11 @@ def parse_summary(text: str) -> dict[str, int]:
     return {name: int(calls) for calls, name in ROW.findall(text) if name != "total"}
 
 
-def grouped(calls: Mapping[str, int], requests: int) -> dict[str, float]:
-    """Calls a request, by group."""
+def grouped(calls: Mapping[str, float]) -> dict[str, float]:
+    """Calls by name, added up by group."""
     known = {name for names in GROUPS.values() for name in names}
-    groups = {
-        group: sum(calls.get(name, 0) for name in names) / requests
-        for group, names in GROUPS.items()
-    }
-    groups["other"] = sum(count for name, count in calls.items() if name not in known) / requests
+    groups = {group: sum(calls.get(name, 0) for name in names) for group, names in GROUPS.items()}
+    groups["other"] = sum(count for name, count in calls.items() if name not in known)
     return groups
 
 
@@ -55,22 +54,34 @@ def missing() -> str | None:
     return None
 
 
-def count(running: Running, path: str, clients: int, scratch: Path) -> dict[str, float]:
-    """Calls a request of all processes of a server."""
+def count(running: Running, path: str, clients: int, scratch: Path) -> dict[str, Calls]:
+    """Calls a request by name, for each of the programs of a server."""
     url = running.url(path)
     load.run(url, REQUESTS, clients, scratch)
-    table = scratch / "strace.table"
-    pids = list(proc.tree(running.pids))
+    tables = {name: scratch / f"{name}.table" for name in running.parts}
+    with contextlib.ExitStack() as tracers:
+        for name, pid in running.parts.items():
+            tracers.enter_context(_traced(pid, tables[name]))
+        load.run(url, REQUESTS, clients, scratch)
+    return {
+        name: {call: times / REQUESTS for call, times in parse_summary(table.read_text()).items()}
+        for name, table in tables.items()
+    }
+
+
+@contextlib.contextmanager
+def _traced(root: int, table: Path) -> Iterator[None]:
+    """Counts what a process and those below it call, into a file that is there at the end."""
+    pids = list(proc.tree([root]))
     argv = ["strace", "-f", "-c", "-o", str(table), *(f"--attach={pid}" for pid in pids)]
-    with (scratch / "strace.log").open("w+") as said:
+    with table.with_suffix(".log").open("w+") as said:
         tracer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=said)
         try:
             _wait_until_attached(tracer, Path(said.name), len(pids))
-            load.run(url, REQUESTS, clients, scratch)
+            yield
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.wait(ATTACH_S)
-    return grouped(parse_summary(table.read_text()), REQUESTS)
 
 
 def _wait_until_attached(tracer: subprocess.Popen[bytes], said: Path, wanted: int) -> None:
