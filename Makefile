@@ -31,7 +31,7 @@ help: ## this list
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    while IFS='	' read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
 
-setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full and checkov
+setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full, checkov and bench
 	@local/setup all
 
 docs-assets: ## build/docs-assets: the page and the viewer of /docs, for nginx (NGINX_DOCS_DIR)

@@ -13,13 +13,15 @@ from statistics import median
 from typing import Any
 
 from . import syscalls
-from .figures import fastest, ratios
-from .rounds import Bench, Sample
+from .figures import Spread, fastest, ratios
+from .rounds import Bench, Record, Sample
 from .servers import CORES, OURS, Server
 
 # Beside these the ratios are told, where they took part.
 GO, FASTAPI = "go", "fastapi"
 MIB = 1 << 20
+# More than the kernel's own housekeeping, and what a tick of 10 ms is off in a short measurement.
+BUSY_CORES = 0.15
 
 
 def machine() -> dict[str, Any]:
@@ -66,6 +68,7 @@ def _server(bench: Bench, server: Server) -> dict[str, Any]:
         "versions": server.versions(),
         "is_peer": server.is_peer,
         "failed": record.failed,
+        "elsewhere": elsewhere(record).as_json(),
         "routes": {
             name: {
                 "cpu_us": record.spread(name, lambda sample: sample.cpu_us).as_json(),
@@ -86,6 +89,11 @@ def _server(bench: Bench, server: Server) -> dict[str, Any]:
             "rounds": [asdict(start) for start in record.starts],
         },
     }
+
+
+def elsewhere(record: Record) -> Spread:
+    """Cores busy with something else, over all routes and rounds."""
+    return Spread.of([each.elsewhere for samples in record.samples.values() for each in samples])
 
 
 def _parts(samples: Sequence[Sample]) -> dict[str, float]:
@@ -187,6 +195,19 @@ def _syscall_table(found: Mapping[str, Any], route: str) -> str:
     return table(rows)
 
 
+def _noise(found: Mapping[str, Any]) -> str:
+    """How much of the machine was somebody else's."""
+    medians = [server["elsewhere"]["median"] for server in found["servers"].values()]
+    most = max(server["elsewhere"]["most"] for server in found["servers"].values())
+    words = (
+        f"cores busy with something else: {min(medians):.2f} to {max(medians):.2f} by server "
+        f"(medians), {most:.2f} at most; load average before the run "
+        f"{found['machine']['load_average']}"
+    )
+    busy = max(medians) > BUSY_CORES
+    return words + ("\nTHE MACHINE WAS BUSY: compare the ratios, not the figures" if busy else "")
+
+
 def text(found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     where, options = found["machine"], found["options"]
     parts = [
@@ -202,11 +223,7 @@ def text(found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     parts.append(f"memory (proportional set size) and start-up\n\n{_start_table(found)}")
     for name, reason in found["left_out"].items():
         parts.append(f"LEFT OUT: {name}: {reason}")
-    if where["load_average"] > 0.5:
-        parts.append(
-            f"THE MACHINE WAS BUSY before the run (load average {where['load_average']}): "
-            "these figures say little"
-        )
+    parts.append(_noise(found))
     return "\n\n".join(parts)
 
 

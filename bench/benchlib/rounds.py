@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,8 @@ class Sample:
     p50_ms: float
     p99_ms: float
     rate: float
+    # Cores that were busy with what is neither a server, the database nor the load generator.
+    elsewhere: float
 
 
 @dataclass
@@ -82,6 +85,13 @@ def requests_for(rate: float, most: int) -> int:
 
 def cpu_us(trees: Mapping[str, int]) -> dict[str, float]:
     return {name: proc.cpu_ns([pid]) / 1000 for name, pid in trees.items()}
+
+
+def machine_us() -> float:
+    """CPU time of all there is but this process and what it has waited for: the load generator."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    own = [used.ru_utime + used.ru_stime for used in map(resource.getrusage, whose)]
+    return proc.machine_ns() / 1000 - sum(own) * 1e6
 
 
 class Bench:
@@ -151,9 +161,10 @@ class Bench:
         # The first round decides, so that all rounds of a server are alike.
         count = self.counts.setdefault(key, requests_for(warm.rate, self.most))
         trees = {**running.parts, DATABASE: self.catalogue.database_pid}
-        before = cpu_us(trees)
+        before, machine_before = cpu_us(trees), machine_us()
         seen = load.run(url, count, self.clients, scratch)
         used = {name: (after - before[name]) / count for name, after in cpu_us(trees).items()}
+        others_us = machine_us() - machine_before - sum(used.values()) * count
         database = used.pop(DATABASE)
         return Sample(
             requests=count,
@@ -164,6 +175,7 @@ class Bench:
             p50_ms=seen.p50_us / 1000,
             p99_ms=seen.p99_us / 1000,
             rate=seen.rate,
+            elsewhere=max(0.0, others_us / 1e6 / seen.seconds),
         )
 
 

@@ -87,6 +87,12 @@ def test_proportional_memory() -> None:
         proc.parse_rollup("Rss: 9000 kB\n")
 
 
+def test_busy_time_of_the_machine() -> None:
+    text = "cpu  100 20 30 99999 8888 4 5 6 70 8\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
+    assert proc.parse_machine(text) == 100 + 20 + 30 + 4 + 5 + 6
+    assert proc.machine_ns() > 0
+
+
 def test_descendants_at_any_depth_and_nobody_else() -> None:
     parents = {10: 1, 11: 10, 12: 11, 20: 1, 21: 20}
     assert proc.descendants(parents, [10]) == {10, 11, 12}

@@ -21,7 +21,7 @@ OPTIONS = {"rounds": 3, "products": 1000, "clients": 8, "connections": 8, "reque
 MACHINE = {"cpu": "A CPU <of> 2 & more", "cores": 2, "memory_mb": 4096, "kernel": "6.1",
            "load_average": 0.1}  # fmt: skip
 SAMPLE = Sample(requests=400, failed=0, cpu_us=0, parts_us={}, database_us=90, p50_ms=1.5, p99_ms=4,
-                rate=2000)  # fmt: skip
+                rate=2000, elsewhere=0.02)  # fmt: skip
 
 
 def a_bench(cpu: dict[str, list[float]]) -> Bench:
@@ -47,11 +47,11 @@ def no_toolchains(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(type(server), "versions", lambda self: [f"{self.name} 1"])
 
 
-def found(**machine: float) -> dict[str, Any]:
+def found() -> dict[str, Any]:
     bench = a_bench({"cbu": [90, 60, 75], "axum": [50, 49, 51], "go": [100, 99, 300]})
     calls = {"cbu": {"product": {"cbu": {"read": 1.0, "accept4": 2.0}, "nginx": {"readv": 2.5}}}}
     left_out = {"php": "there is no php-fpm"}
-    return report.document(bench, OPTIONS, left_out, calls, {**MACHINE, **machine})
+    return report.document(bench, OPTIONS, left_out, calls, MACHINE)
 
 
 def rows_below(text: str, heading: str) -> dict[str, list[str]]:
@@ -89,11 +89,17 @@ def test_text() -> None:
     starts = rows_below(text, "memory (proportional set size) and start-up")
     assert starts["axum + sqlx"] == ["20.0", "30.0", "12", "13", "9", "11"]
     assert "LEFT OUT: php: there is no php-fpm" in text
+    assert "something else: 0.02 to 0.02 by server (medians), 0.02 at most" in text
     assert "BUSY" not in text
 
 
 def test_a_busy_machine_is_said() -> None:
-    assert "THE MACHINE WAS BUSY" in report.text(found(load_average=3.0), TITLES)
+    bench = a_bench({"cbu": [10, 10, 10], "go": [10, 10, 10]})
+    samples = bench.records["go"].samples["product"]
+    samples[1:] = [replace(sample, elsewhere=0.7) for sample in samples[1:]]
+    text = report.text(report.document(bench, OPTIONS, {}, {}, MACHINE), TITLES)
+    assert "something else: 0.02 to 0.70 by server (medians), 0.70 at most" in text
+    assert "THE MACHINE WAS BUSY" in text
 
 
 def test_without_counted_calls_there_is_no_table_of_them() -> None:
