@@ -166,6 +166,7 @@ static bool is_loss(unsigned number)
         2006, 2013, 2014, 2027, 2055, /* gone, lost, out of sync, malformed packet, lost */
         1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, /* shutdown, network */
         1184, 1927, 3169, 4031, /* aborted, killed, killed, idle for too long */
+        1317, /* interrupted: what a statement is told whose connection is killed meanwhile */
     };
     for (size_t i = 0; i < COUNT(losses); i++)
         if (losses[i] == number)

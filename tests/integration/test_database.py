@@ -138,9 +138,10 @@ def test_database_that_hangs(private_stack: Stack) -> None:
         wait_for(lambda: readiness(client) == 200, "readiness")
 
 
-def serving_connections(sql: Sql) -> list[int]:
+def serving_connections(sql: Sql, state: str = "%") -> list[int]:
     rows = sql.rows(
-        "SELECT id FROM information_schema.processlist WHERE user = 'cbu' AND db = DATABASE()"
+        "SELECT id FROM information_schema.processlist"
+        f" WHERE user = 'cbu' AND db = DATABASE() AND IFNULL(state, '') LIKE '{state}'"
     )
     return [row[0] for row in rows]
 
@@ -167,6 +168,29 @@ def test_killed_connections_cost_no_read(stack: Stack, database: Database) -> No
             return count
 
         wait_for(lambda: connects() == 15, "the count of connections")
+
+
+def test_a_statement_killed_while_it_runs_costs_no_read(stack: Stack, database: Database) -> None:
+    """MySQL tells such a statement that it was interrupted (1317), not that its connection went."""
+    database.load(*PRODUCTS)
+    settings = {**stack.settings, "DATABASE_URL": database.url, "WORKERS": "1"}
+    with (
+        Service(**settings) as service,
+        service.client() as client,
+        ThreadPoolExecutor(1) as pool,
+        contextlib.closing(Sql(database.admin_url)) as locker,
+    ):
+        assert client.get("/v1/products/1").status == 200
+        locker.run("LOCK TABLES products WRITE")
+        answer = pool.submit(client.get, "/v1/products/1")
+        waiting = wait_for(
+            lambda: serving_connections(database.sql, "%lock%"), "the read behind the lock"
+        )
+        for id in waiting:
+            database.sql.run(f"KILL {id}")
+        locker.run("UNLOCK TABLES")
+        assert answer.result(timeout=30).status == 200
+        assert service.events("request.failed") == []
 
 
 def test_lost_tables(stack: Stack, database: Database) -> None:

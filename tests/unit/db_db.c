@@ -285,10 +285,10 @@ static const struct loss_row {
     {1927, true},  /* ER_CONNECTION_KILLED (MariaDB) */
     {3169, true},  /* ER_SESSION_WAS_KILLED (MySQL) */
     {4031, true},  /* ER_CLIENT_INTERACTION_TIMEOUT (MySQL) */
+    {1317, true},  /* ER_QUERY_INTERRUPTED: the first that a killed connection hears */
     {1062, false}, /* ER_DUP_ENTRY */
     {1064, false}, /* ER_PARSE_ERROR */
     {1142, false}, /* ER_TABLEACCESS_DENIED_ERROR */
-    {1317, false}, /* ER_QUERY_INTERRUPTED */
     {1969, false}, /* ER_STATEMENT_TIMEOUT (MariaDB) */
     {3024, false}, /* ER_QUERY_TIMEOUT (MySQL) */
 };
