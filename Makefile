@@ -5,8 +5,8 @@
 # Actions named together run one after the other; inside an action the work runs in parallel.
 .NOTPARALLEL:
 .PHONY: help setup build run test test-full lint format test-asan test-valgrind contract-full drill \
-    soak fuzz image image-test qa-image-test checkov infra-test synth bootstrap deploy-registry deploy-base push \
-    deploy-migration deploy deploy-pipeline watch diff rollback docs docs-assets clean
+    soak bench fuzz image image-test qa-image-test checkov infra-test synth bootstrap deploy-registry deploy-base \
+    push deploy-migration deploy deploy-pipeline watch diff rollback docs docs-assets clean
 
 JOBS ?= $(shell nproc)
 # A jobserver that is already there (make -j4 build) is used as it is; the + before such a line
@@ -21,13 +21,17 @@ stack_options = $(if $(DB),--db $(DB)) $(if $(DATA),--data '$(DATA)') $(if $(POR
     $(if $(filter 0,$(SIGN_IN)),,--sign-in)
 # SUITE= and TEST= reach tests/run through the environment.
 export SUITE TEST
+# What `make bench` hands to bench/run; N= is the rows of the catalogue.
+bench_options = $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(N),--products $(N)) $(if $(PEERS),--peers '$(PEERS)') \
+    $(if $(ROUTES),--routes '$(ROUTES)') $(if $(CLIENTS),--clients $(CLIENTS)) $(if $(DB),--db $(DB)) \
+    $(if $(REQUESTS),--requests $(REQUESTS))
 
 help: ## this list
 	@echo 'usage: make TARGET [NAME=value ...]'
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    while IFS='	' read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
 
-setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full and checkov
+setup: ## installs what the other targets need (apt packages, build/venv, downloads), but MinIO for test-full, checkov and bench
 	@local/setup all
 
 docs-assets: ## build/docs-assets: the page and the viewer of /docs, for nginx (NGINX_DOCS_DIR)
@@ -156,6 +160,11 @@ soak: ## a million requests over kept connections and as many over new ones; N=1
 	+@$(compile) program
 	@N='$(N)' ROUNDS='$(ROUNDS)' tests/run --plan soak
 	@cat build/reports/soak.txt
+
+bench: ## measures beside FastAPI, Go, axum and PHP; ROUNDS=5 N=10000 (rows) PEERS= ROUTES= CLIENTS=8 REQUESTS=20000 DB=
+	@local/setup bench $(filter mysql,$(DB))
+	+@$(compile) program
+	@exec bench/run $(bench_options)
 
 fuzz: ## runs every fuzz target from its seeds for FUZZ_S=60 s, or RUNS=1000000 executions; findings stay in build/fuzz
 	@local/setup test

@@ -12,7 +12,7 @@ from documents import CBU, DOCUMENTS, ROOT, anchors, blocks, code_spans, links
 COMMAND = re.compile(r"(?:^|[\s;|(])(make|build/cbu|cbu|local/stack)[ \n]+([a-z][a-z-]*)")
 # A path in a code span: it has a slash, or the ending of a file of ours.
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$|^[\w-]+\.(?:md|toml|txt|mk|sql)$")
-FOLDERS = {"common", "docs", "fcgi", "local", "migrations", "nginx", "tests"}
+FOLDERS = {"bench", "common", "docs", "fcgi", "local", "migrations", "nginx", "tests"}
 SETTING = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 
 

@@ -60,6 +60,7 @@ PLANS: dict[str, list[Suite]] = {
         # The plan `drill` has longer outages, and both databases.
         PytestSuite("drill-short", 900, {"DB": "mariadb", "OUTAGE_S": "5"}, folder="tests/drill"),
         PytestSuite("vectors", 1200, folder="tests/vectors"),
+        PytestSuite("bench-logic", 300, folder="tests/bench"),
         PytestSuite("fuzz", 600, folder="tests/fuzz"),
         PytestSuite("s3-versitygw", 600, {"S3_SERVER": "versitygw"}, folder="tests/s3"),
     ],

@@ -1,0 +1,1 @@
+"""What `make bench` and `make soak` are made of."""
