@@ -92,10 +92,8 @@ static struct slice find_table(struct slice text)
     return (struct slice){0};
 }
 
-void trace_statement(struct trace *t, struct slice statement, int64_t took_us)
+static void name_slowest(struct trace *t, struct slice statement)
 {
-    if (!t || took_us < t->slowest_us)
-        return;
     struct slice verb = word_at(statement, 0), table = find_table(statement);
     struct buf out = BUF(t->slowest);
     buf_add(&out, verb);
@@ -103,9 +101,17 @@ void trace_statement(struct trace *t, struct slice statement, int64_t took_us)
         buf_add_char(&out, ' ');
         buf_add(&out, table);
     }
-    t->slowest_us = took_us;
     if (!buf_cstr(&out))
         t->slowest[0] = '\0';
+}
+
+void trace_statement(struct trace *t, struct slice statement, int64_t took_us)
+{
+    if (!t || took_us < t->slowest_us)
+        return;
+    t->slowest_us = took_us;
+    if (took_us >= TRACE_NAMED_US)
+        name_slowest(t, statement);
 }
 
 int64_t trace_now_us(const struct trace *t)

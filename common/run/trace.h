@@ -34,6 +34,9 @@ struct trace_shown {
 
 /* "SELECT products": what a statement does and to which table, without any value of it. */
 #define TRACE_STATEMENT_MAX 48
+/* A statement that took less has no name: finding it takes as long as building an answer, and no
+ * request is slow for such a one. */
+#define TRACE_NAMED_US      1000
 
 struct trace {
     const struct world *world;
@@ -41,8 +44,8 @@ struct trace {
     enum trace_phase phase;
     int64_t entered_us, begun_us;
     int64_t spent_us[TRACE_PHASE_COUNT];
-    int64_t slowest_us; /* of the statements */
-    char slowest[TRACE_STATEMENT_MAX];
+    int64_t slowest_us;                /* of the statements */
+    char slowest[TRACE_STATEMENT_MAX]; /* its name; empty when it took less than TRACE_NAMED_US */
 };
 
 void trace_begin(struct trace *t, const struct world *world, struct trace_shown *shown);

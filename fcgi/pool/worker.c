@@ -9,6 +9,7 @@
 #include "fcgi/api/routes.h"
 #include "fcgi/pool/connections.h"
 #include "fcgi/pool/fastcgi_answer.h"
+#include "fcgi/pool/params.h"
 #include "fcgi/pool/token_check.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ struct worker {
     struct arena arena, answer_memory;
     struct reply reply;
     struct trace trace;
+    struct params params; /* of the request that is being served */
     char headers[HEADERS_MAX];
 };
 
@@ -116,15 +118,13 @@ static bool login(void *ctx, bool refused, struct db_target *target, struct err 
     return true;
 }
 
-/* Between two requests: takes over what the keeper has published since. A login that changed makes
- * a new connection; the old one would go on working until it is next made anew. */
-static void take_secrets(struct worker *w)
+/* Takes over what the keeper has published since. A login that changed makes a new connection; the
+ * old one would go on working until it is next made anew. */
+static void take_published(struct worker *w)
 {
     CLEANUP(vault_set_wipe) struct vault_set set;
     struct slice secrets[MAC_RING_MAX];
     struct err err = {0};
-    if (vault_version(w->vault) == w->secrets_version)
-        return;
     vault_read(w->vault, &set);
     for (size_t i = 0; i < set.app_secret_count; i++)
         secrets[i] = slice_from_cstr(set.app_secrets[i]);
@@ -133,6 +133,14 @@ static void take_secrets(struct worker *w)
     if (set.login_version != w->login_version)
         db_renew(w->db);
     w->secrets_version = set.version;
+}
+
+/* Between two requests. Wiping a set takes as long as many a handler, so there is one only when
+ * something is new. */
+static void take_secrets(struct worker *w)
+{
+    if (vault_version(w->vault) != w->secrets_version)
+        take_published(w);
 }
 
 /* The request is about to wait: nothing else shall wait for it. */
@@ -183,18 +191,13 @@ static void close_worker(struct worker *w)
         close(w->connections.end_fd);
 }
 
-static struct slice param(const FCGX_Request *fcgi, const char *name)
-{
-    return slice_from_cstr(FCGX_GetParam(name, fcgi->envp));
-}
-
 /* Reads the whole body, so that closing the connection never cuts the answer off, but keeps no more
  * than the largest any route takes. False when it breaks off: nginx is gone, nobody would read an
  * answer, and half a body must never be acted on. */
 static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
 {
     int64_t length = 0;
-    struct slice declared = param(fcgi, "CONTENT_LENGTH"); /* as the client wrote it: "03" is 3 */
+    struct slice declared = w->params.content_length; /* as the client wrote it: "03" is 3 */
     while (declared.len > 1 && declared.ptr[0] == '0')
         declared = slice_after(declared, 1);
     if (declared.len > 0 && number_parse_i64(declared, 0, INT32_MAX, &length) != NUMBER_OK)
@@ -217,17 +220,17 @@ static bool read_body(struct worker *w, FCGX_Request *fcgi, struct request *req)
 static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *ret)
 {
     *ret = (struct request){
-        .method = http_method_parse(param(fcgi, "REQUEST_METHOD")),
-        .content_type = param(fcgi, "CONTENT_TYPE"),
-        .content_encoding = param(fcgi, "HTTP_CONTENT_ENCODING"),
-        .accept = param(fcgi, "HTTP_ACCEPT"),
-        .if_match = param(fcgi, "HTTP_IF_MATCH"),
-        .if_none_match = param(fcgi, "HTTP_IF_NONE_MATCH"),
-        .authorization = param(fcgi, "HTTP_AUTHORIZATION"),
-        .idempotency_key = param(fcgi, "HTTP_IDEMPOTENCY_KEY"),
-        .request_id = param(fcgi, "REQUEST_ID"),
-        .trace_id = param(fcgi, "HTTP_X_AMZN_TRACE_ID"),
-        .remote_addr = param(fcgi, "REMOTE_ADDR"),
+        .method = http_method_parse(w->params.method),
+        .content_type = w->params.content_type,
+        .content_encoding = w->params.content_encoding,
+        .accept = w->params.accept,
+        .if_match = w->params.if_match,
+        .if_none_match = w->params.if_none_match,
+        .authorization = w->params.authorization,
+        .idempotency_key = w->params.idempotency_key,
+        .request_id = w->params.request_id,
+        .trace_id = w->params.trace_id,
+        .remote_addr = w->params.remote_addr,
         .trace = &w->trace,
     };
     return read_body(w, fcgi, ret);
@@ -235,10 +238,17 @@ static bool read_request(struct worker *w, FCGX_Request *fcgi, struct request *r
 
 static struct slice write_head(const struct reply *reply, struct buf *head)
 {
-    buf_add_format(head, "Status: %d %s\r\n", reply->status, http_status_title(reply->status));
-    if (reply->content_type)
-        buf_add_format(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
-                       reply->body.len);
+    buf_add(head, SLICE("Status: "));
+    buf_add_i64(head, reply->status);
+    buf_add_char(head, ' ');
+    buf_add_cstr(head, http_status_title(reply->status));
+    if (reply->content_type) {
+        buf_add(head, SLICE("\r\nContent-Type: "));
+        buf_add_cstr(head, reply->content_type);
+        buf_add(head, SLICE("\r\nContent-Length: "));
+        buf_add_u64(head, reply->body.len);
+    }
+    buf_add(head, SLICE("\r\n"));
     buf_add(head, buf_slice(&reply->headers));
     buf_add(head, SLICE("\r\n"));
     return buf_slice(head);
@@ -308,9 +318,9 @@ static void note_request(struct worker *w, const struct request *req)
 
 /* Milliseconds since nginx handed the request over: its $msec, "1795381631.123". 0 where it cannot
  * be: nobody waits longer than nginx does, so the clock was set in between. */
-static int64_t queue_wait_ms(const struct worker *w, const FCGX_Request *fcgi)
+static int64_t queue_wait_ms(const struct worker *w)
 {
-    struct slice fraction = param(fcgi, "REQUEST_MSEC"), seconds = {0};
+    struct slice fraction = w->params.msec, seconds = {0};
     int64_t s = 0, ms = 0;
     slice_cut(&fraction, '.', &seconds);
     while (fraction.len > 1 && *fraction.ptr == '0')
@@ -393,14 +403,14 @@ static bool is_read(const struct request *req)
 }
 
 /* Whether nginx may send the next request over the same connection: it keeps those of reads. */
-static bool is_kept(const FCGX_Request *fcgi, const struct request *req)
+static bool is_kept(const struct worker *w, const FCGX_Request *fcgi, const struct request *req)
 {
-    return fcgi->keepConnection && is_read(req) && param(fcgi, "CONNECTION_CLOSE").len == 0;
+    return fcgi->keepConnection && is_read(req) && w->params.connection_close.len == 0;
 }
 
 static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request *req)
 {
-    struct slice target = param(fcgi, "REQUEST_URI");
+    struct slice target = w->params.uri;
     log_set_request(req->request_id, req->trace_id);
     trace_enter(&w->trace, TRACE_WORK);
     if (!is_read(req)) /* locks, transactions, uploads: it takes its time */
@@ -409,7 +419,7 @@ static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request 
         dispatch(&w->api, w->db, &w->arena, req, target, &w->reply);
     trace_enter(&w->trace, TRACE_WRITE);
     add_server_timing(w);
-    bool kept = send_reply(w, fcgi, req) && is_kept(fcgi, req);
+    bool kept = send_reply(w, fcgi, req) && is_kept(w, fcgi, req);
     note_request(w, req);
     log_set_request((struct slice){0}, (struct slice){0});
     scoreboard_end(w->slot);
@@ -421,7 +431,8 @@ static bool answer_request(struct worker *w, FCGX_Request *fcgi, struct request 
 static bool serve_request(struct worker *w, FCGX_Request *fcgi)
 {
     struct request req;
-    w->trace.spent_us[TRACE_QUEUE] = queue_wait_ms(w, fcgi) * 1000;
+    params_read(fcgi->envp, &w->params);
+    w->trace.spent_us[TRACE_QUEUE] = queue_wait_ms(w) * 1000;
     take_secrets(w);
     bool kept = read_request(w, fcgi, &req) && answer_request(w, fcgi, &req);
     arena_reset(&w->arena);

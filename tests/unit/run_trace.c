@@ -72,11 +72,13 @@ START_TEST(trace_names_statements)
     struct trace t;
     fake_world_init(&fake);
     trace_begin(&t, &fake.world, NULL);
-    trace_statement(&t, slice_from_cstr(r->statement), 5);
+    trace_statement(&t, slice_from_cstr(r->statement), TRACE_NAMED_US - 1);
+    ck_assert_str_eq(t.slowest, ""); /* not worth a name */
+    trace_statement(&t, slice_from_cstr(r->statement), TRACE_NAMED_US);
     ck_assert_str_eq(t.slowest, r->name);
-    trace_statement(&t, SLICE("ROLLBACK"), 4); /* the slowest counts */
+    trace_statement(&t, SLICE("ROLLBACK"), TRACE_NAMED_US - 1); /* the slowest counts */
     ck_assert_str_eq(t.slowest, r->name);
-    trace_statement(&t, SLICE("ROLLBACK"), 6);
+    trace_statement(&t, SLICE("ROLLBACK"), TRACE_NAMED_US + 1);
     ck_assert_str_eq(t.slowest, "ROLLBACK");
 }
 END_TEST

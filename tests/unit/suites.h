@@ -80,6 +80,7 @@
     X("pool/status", pool_status)                                                                  \
     X("pool/status_server", pool_status_server)                                                    \
     X("pool/fastcgi_answer", pool_fastcgi_answer)                                                  \
+    X("pool/params", pool_params)                                                                  \
     X("pool/worker", pool_worker)
 
 #define SUITE_DECLARE(name, add) void add(struct suite *s);
