@@ -300,7 +300,7 @@ class FastApi(Server):
 
     def versions(self) -> list[str]:
         wanted = r"^((?:fastapi|SQLAlchemy|asyncmy|uvicorn|pydantic|uvloop)==\S+)"
-        pins = re.findall(wanted, (PEERS / "fastapi/requirements.txt").read_text(), re.M)
+        pins = re.findall(wanted, (ROOT / "requirements-bench.txt").read_text(), re.M)
         return [say_version(str(VENV / "bin/python"), "--version"), *pins]
 
     def commands(self, catalogue: Catalogue, connections: int, port: int) -> list[Command]:
