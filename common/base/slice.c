@@ -64,6 +64,7 @@ struct slice slice_trim(struct slice s)
 
 bool slice_cut(struct slice *rest, char separator, struct slice *ret_part)
 {
+    *ret_part = (struct slice){0};
     if (!rest->ptr)
         return false;
     const char *found = rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;

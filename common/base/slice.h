@@ -31,8 +31,9 @@ struct slice slice_after(struct slice s, size_t count); /* without the first `co
 struct slice slice_trim(struct slice s);                /* without blanks and tabs at both ends */
 
 /* Takes the part of `*rest` before the first `separator` and moves `*rest` behind it. Returns false
- * when `*rest` is exhausted (its ptr is then NULL), so `while (slice_cut(&rest, ',', &part))`
- * visits every part, empty ones included. An empty text has one empty part. */
+ * when `*rest` is exhausted (its ptr is then NULL, and so is the part's), so
+ * `while (slice_cut(&rest, ',', &part))` visits every part, empty ones included. An empty text has
+ * one empty part. */
 bool slice_cut(struct slice *rest, char separator, struct slice *ret_part);
 
 #endif

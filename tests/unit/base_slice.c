@@ -92,7 +92,7 @@ static const struct cut_row {
 START_TEST(slice_cut_parts)
 {
     const struct cut_row *r = &cut_rows[_i];
-    struct slice rest = slice_from_cstr(r->text), part = SLICE("untouched");
+    struct slice rest = slice_from_cstr(r->text), part = {0};
     size_t count = 0;
     while (slice_cut(&rest, ',', &part)) {
         ck_assert_uint_lt(count, COUNT(r->parts));
@@ -102,8 +102,7 @@ START_TEST(slice_cut_parts)
     }
     ck_assert_ptr_null(rest.ptr);
     ck_assert(count == COUNT(r->parts) || !r->parts[count]);
-    if (count == 0)
-        ck_assert_text_eq(part, "untouched");
+    ck_assert_ptr_null(part.ptr); /* whoever does not look at what it returned has an empty part */
 }
 END_TEST
 
