@@ -37,7 +37,10 @@ union control {
 bool handover_give(const struct handover *handover, const struct connection *connection)
 {
     union control control = {0};
-    struct connection told = *connection;
+    struct connection told;
+    memset(&told, 0, sizeof told); /* its padding is sent too */
+    told.last = connection->last;
+    told.used_ms = connection->used_ms;
     struct iovec piece = {&told, sizeof told};
     struct msghdr message = {.msg_iov = &piece,
                              .msg_iovlen = 1,

@@ -33,18 +33,18 @@ static void add_seconds(struct buf *out, int64_t us)
 static void add_histogram(struct buf *out, const char *name, const char *help,
                           const int64_t *counts, int64_t sum_us)
 {
-    int64_t sum = 0;
+    uint64_t sum = 0; /* a counter: it starts over rather than overflow */
     add_head(out, name, "histogram", help);
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        sum += counts[i];
+        sum += (uint64_t)counts[i];
         buf_add_format(out, "cbu_%s_bucket{le=\"", name);
         if (i < HISTOGRAM_BUCKETS - 1)
             add_seconds(out, histogram_bounds_ms[i] * 1000);
         else
             buf_add(out, SLICE("+Inf"));
-        buf_add_format(out, "\"} %" PRId64 "\n", sum);
+        buf_add_format(out, "\"} %" PRIu64 "\n", sum);
     }
-    buf_add_format(out, "cbu_%s_count %" PRId64 "\ncbu_%s_sum ", name, sum, name);
+    buf_add_format(out, "cbu_%s_count %" PRIu64 "\ncbu_%s_sum ", name, sum, name);
     add_seconds(out, sum_us);
     buf_add_char(out, '\n');
 }

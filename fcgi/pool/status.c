@@ -150,12 +150,12 @@ static void write_queue(struct buf *out, const struct pool_readings *r)
 
 int64_t status_quantile_ms(const int64_t *counts, int64_t thousandth)
 {
-    int64_t total = 0, seen = 0;
+    double total = 0, seen = 0; /* exact as far as anybody counts, and no product overflows */
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        total += counts[i];
+        total += (double)counts[i];
     for (size_t i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
-        seen += counts[i];
-        if (seen * 1000 >= total * thousandth)
+        seen += (double)counts[i];
+        if (seen * 1000 >= total * (double)thousandth)
             return total > 0 ? histogram_bounds_ms[i] : 0;
     }
     return -1; /* above the last bound */
