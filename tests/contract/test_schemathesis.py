@@ -18,8 +18,8 @@ from stacks import Service
 HERE = Path(__file__).parent
 # `make contract-full` asks for 20,000.
 EXAMPLES = int(os.environ.get("EXAMPLES") or 2000)
-# For each operation; half of them have few different inputs, so more than six would take too few.
-EXAMPLES_EACH = EXAMPLES // 6
+# For each operation; half of them have few different inputs, so more than five would take too few.
+EXAMPLES_EACH = EXAMPLES // 5
 # A multiple of what the slowest machine needs.
 SECONDS_AN_EXAMPLE = 0.5
 
