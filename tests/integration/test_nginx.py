@@ -522,6 +522,16 @@ def test_page_of_a_worker_brings_its_own_policy(edge: Edge) -> None:
     assert got.headers.get_all("Content-Security-Policy") == ["style-src 'self'"]
 
 
+@pytest.mark.parametrize("origins", ["none", "https://a.example"])
+def test_regression_files_of_the_page_whatever_the_origins(origins: str) -> None:
+    """$1 of the location was that of the next map: "GET"."""
+    folder = ROOT / "nginx/docs"
+    with edge_with(NGINX_DOCS_DIR=str(folder), CORS_ORIGINS=origins) as edge:
+        for name, path in (("index.html", "/docs"), ("page.css", "/docs/page.css")):
+            got = edge.nginx.get(path)
+            assert (got.status, got.body) == (200, (folder / name).read_bytes())
+
+
 def test_hsts_only_behind_tls(edge: Edge) -> None:
     name = "Strict-Transport-Security"
     assert edge.nginx.get("/").headers.get_all(name) is None
