@@ -43,6 +43,23 @@ static const char *text_of(const cJSON *object, const char *name)
     return text ? text : "";
 }
 
+/* What a request needs beside the database. */
+static void print_needs(const cJSON *page)
+{
+    const cJSON *secrets = cJSON_GetObjectItemCaseSensitive(page, "secrets");
+    const cJSON *bucket = cJSON_GetObjectItemCaseSensitive(page, "bucket");
+    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(page, "keys");
+    const cJSON *left = cJSON_GetObjectItemCaseSensitive(secrets, "credentials_left_s");
+    const char *missing = text_of(secrets, "missing");
+    printf("secrets   %s%s", missing[0] ? "missing " : "known", missing);
+    if (cJSON_IsNumber(left))
+        printf("  credentials for %lld s", (long long)cJSON_GetNumberValue(left));
+    printf("  %s\n", text_of(secrets, "error"));
+    printf("bucket    %s  %s\n", text_of(bucket, "state"), text_of(bucket, "error"));
+    printf("keys      %s  %lld  %s\n", text_of(keys, "state"), (long long)number_of(keys, "count"),
+           text_of(keys, "error"));
+}
+
 static void print_summary(const cJSON *page)
 {
     const cJSON *workers = cJSON_GetObjectItemCaseSensitive(page, "workers");
@@ -56,6 +73,7 @@ static void print_summary(const cJSON *page)
     printf("database  %s  %s  schema %lld  connections %lld  %s\n", text_of(database, "state"),
            text_of(database, "server"), (long long)number_of(database, "schema_version"),
            (long long)number_of(database, "connections"), text_of(database, "error"));
+    print_needs(page);
     printf("workers   limit %lld  idle %lld  busy %lld  starting %lld  stopping %lld\n",
            (long long)number_of(workers, "limit"), (long long)number_of(workers, "idle"),
            (long long)number_of(workers, "busy"), (long long)number_of(workers, "starting"),

@@ -249,6 +249,8 @@ def test_status_command(service: Service) -> None:
     done = service.run_cbu("status")
     assert (done.returncode, done.stderr) == (0, "")
     assert page["database"]["server"] in done.stdout
+    for line in ("secrets   known  ", "bucket    none  ", "keys      none  0  "):
+        assert f"\n{line}" in done.stdout
     for worker in page["workers"]["list"]:
         assert re.search(rf"^ +{worker['slot']} +{worker['pid']} +idle", done.stdout, re.MULTILINE)
 

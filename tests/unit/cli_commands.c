@@ -294,6 +294,8 @@ START_TEST(status_of_a_master)
     ck_assert_int_eq(run(command_status, NULL, output, sizeof output), EX_OK);
     ck_assert_ptr_nonnull(strstr(output, "  pid 4711  up 61 s\n"));
     ck_assert_ptr_nonnull(strstr(output, "\ndatabase  unknown "));
+    ck_assert_ptr_nonnull(
+        strstr(output, "\nsecrets   known  \nbucket    none  \nkeys      none  0  \n"));
     ck_assert_ptr_nonnull(strstr(output, "\nworkers   limit 2  idle 0  busy 0  starting 1  "));
     ck_assert_ptr_nonnull(strstr(output, " starting "));
     ck_assert_int_eq(run(command_status, "--json", output, sizeof output), EX_OK);
