@@ -36,28 +36,37 @@ START_TEST(json_strings)
 }
 END_TEST
 
-/* An escape, which is formatted with a NUL behind it, fits to the last byte as the rest does. */
+static const char as[] = "aaaaaaaaaaaaaaaaa"; /* 17, and a NUL: two times eight bytes, and two */
+
+/* `byte` as the one at `at` among 'a's is written as it is alone. */
+static void check_byte(int byte, size_t at)
+{
+    char storage[64], alone_storage[16], want_storage[64], text[sizeof as];
+    struct buf b = BUF(storage);
+    struct buf alone = BUF(alone_storage);
+    struct buf want = BUF(want_storage);
+    memset(text, 'a', sizeof text);
+    text[at] = (char)byte;
+    json_add_string(&b, (struct slice){text, sizeof text});
+    json_add_string(&alone, (struct slice){text + at, 1});
+    buf_add_char(&want, '"');
+    buf_add(&want, (struct slice){as, at});
+    buf_add(&want, (struct slice){alone.ptr + 1, alone.len - 2});
+    buf_add(&want, (struct slice){as, sizeof text - 1 - at});
+    buf_add_char(&want, '"');
+    ck_assert_text_eq(buf_slice(&b), buf_cstr(&want));
+}
+
 /* Eight bytes are looked at together: each kind of byte is found at each place. */
 START_TEST(json_string_finds_every_byte)
 {
-    char storage[64], alone_storage[16], want_storage[64], text[18];
     for (int byte = 0; byte < 0x100; byte++)
-        for (size_t at = 0; at < sizeof text; at++) {
-            struct buf b = BUF(storage), alone = BUF(alone_storage), want = BUF(want_storage);
-            memset(text, 'a', sizeof text);
-            text[at] = (char)byte;
-            json_add_string(&b, (struct slice){text, sizeof text});
-            json_add_string(&alone, (struct slice){text + at, 1});
-            buf_add_char(&want, '"');
-            buf_add(&want, (struct slice){"aaaaaaaaaaaaaaaaa", at});
-            buf_add(&want, (struct slice){alone.ptr + 1, alone.len - 2});
-            buf_add(&want, (struct slice){"aaaaaaaaaaaaaaaaa", sizeof text - 1 - at});
-            buf_add_char(&want, '"');
-            ck_assert_text_eq(buf_slice(&b), buf_cstr(&want));
-        }
+        for (size_t at = 0; at < sizeof as; at++)
+            check_byte(byte, at);
 }
 END_TEST
 
+/* An escape, which is formatted with a NUL behind it, fits to the last byte as the rest does. */
 START_TEST(json_string_fits_exactly)
 {
     char storage[8];
