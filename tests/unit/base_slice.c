@@ -92,7 +92,7 @@ static const struct cut_row {
 START_TEST(slice_cut_parts)
 {
     const struct cut_row *r = &cut_rows[_i];
-    struct slice rest = slice_from_cstr(r->text), part = {0};
+    struct slice rest = slice_from_cstr(r->text), part = SLICE("untouched");
     size_t count = 0;
     while (slice_cut(&rest, ',', &part)) {
         ck_assert_uint_lt(count, COUNT(r->parts));
